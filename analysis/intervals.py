@@ -1,0 +1,67 @@
+"""95 % intervals that do not pretend that neighbouring seconds are independent.
+
+Over three or more repetitions: Student's t on the repetitions' means, since a repetition is the honest unit. With
+fewer: batch means over the seconds of the window, batches long enough that their means hardly depend on each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from analysis.finding import Interval
+
+LEVEL = 0.95
+REPETITIONS_MIN = 3
+BATCHES = 5
+
+
+def over_repetitions(means: Sequence[float]) -> Interval:
+    """Student's t on the means of at least two repetitions."""
+    return _student(means, f"Student's t over {len(means)} repetitions")
+
+
+def over_seconds(values: Sequence[float]) -> Interval | None:
+    """Batch means (Law and Carson 1979) of a series sampled at even intervals; None below two values a batch.
+
+    Five batches: few and long rather than many and dependent; with 15 s windows each spans 3 s.
+    """
+    if len(values) < 2 * BATCHES:
+        return None
+    batches = np.array_split(np.asarray(values, dtype=float), BATCHES)
+    return _student([float(batch.mean()) for batch in batches], f"batch means, {BATCHES} batches of a window's seconds")
+
+
+def of_windows(windows: Sequence[Sequence[float]]) -> Interval | None:
+    """Interval for the mean of one configuration; `windows` holds the per-second values of each repetition."""
+    means = [float(np.mean(values)) for values in windows if len(values)]
+    if len(means) >= REPETITIONS_MIN:
+        return over_repetitions(means)
+    if len(means) == 1:
+        return over_seconds([value for values in windows for value in values])
+    per_window = [over_seconds(values) for values in windows]
+    return _pooled(means, [interval for interval in per_window if interval is not None]) if means else None
+
+
+def bootstrap_blocks(blocks: int, draws: int, seed: int) -> np.ndarray:
+    """Indices, shape (draws, blocks), of a block bootstrap: each row draws `blocks` blocks with replacement."""
+    return np.random.default_rng(seed).integers(0, blocks, size=(draws, blocks))
+
+
+def _student(means: Sequence[float], method: str) -> Interval:
+    half = float(stats.t.ppf((1 + LEVEL) / 2, len(means) - 1) * stats.sem(means))
+    centre = float(np.mean(means))
+    return Interval(centre - half, centre + half, method)
+
+
+def _pooled(means: Sequence[float], intervals: Sequence[Interval]) -> Interval | None:
+    """Two repetitions are too few for Student's t: the hull of what each one says by itself."""
+    if len(intervals) < len(means):
+        return None
+    return Interval(
+        min(interval.low for interval in intervals),
+        max(interval.high for interval in intervals),
+        f"hull of the batch-means intervals of {len(means)} repetitions",
+    )
