@@ -46,7 +46,7 @@ def test_published_standard_errors_peak_and_limit_of_specsdm91_come_out() -> Non
 
 
 def test_the_published_intervals_of_the_raytracer_are_two_sided_90_percent_with_five_degrees_of_freedom() -> None:
-    """The source labels them 95 %, its quantile is t(0.95, 5). Ours takes t(0.975, n - 3): wider, about the same centre."""
+    """The source labels them 95 %, its quantile is t(0.95, 5). Ours takes t(0.975, n - 3), which is wider."""
     fit, published = fitted("raytracer_first_six"), REFERENCE["raytracer_first_six"]["interval95"]
     quantile = float(stats.t.ppf(0.95, 5))
     for name, (low, high) in published.items():
@@ -65,7 +65,7 @@ def test_a_coefficient_that_would_be_negative_is_zero_and_the_peak_is_at_infinit
 
 @pytest.mark.parametrize(("points", "error_percent"), [(8, 33), (12, -17), (16, -18), (20, -13), (24, 4)])
 def test_the_law_mispredicts_ciscos_last_point_as_the_reference_warns(points: int, error_percent: int) -> None:
-    """The reference's -19 and -20 at 12 and 16 points come from fits with a negative alpha, which ours does not allow."""
+    """The reference's -19 and -20 at 12 and 16 points come from fits with alpha < 0, which ours forbids."""
     case = REFERENCE["cisco_schwartz"]
     fit = usl.fit(case["n"][:points], case["x"][:points])
     assert round(100 * (fit.throughput(32) / case["x"][31] - 1)) == error_percent
