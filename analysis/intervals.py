@@ -23,7 +23,7 @@ def over_repetitions(means: Sequence[float]) -> Interval:
     return _student(means, f"Student's t over {len(means)} repetitions")
 
 
-def over_seconds(values: Sequence[float]) -> Interval | None:
+def over_seconds(values: Sequence[float] | np.ndarray) -> Interval | None:
     """Batch means (Law and Carson 1979) of a series sampled at even intervals; None below two values a batch.
 
     Five batches: few and long rather than many and dependent; with 15 s windows each spans 3 s.
@@ -34,13 +34,13 @@ def over_seconds(values: Sequence[float]) -> Interval | None:
     return _student([float(batch.mean()) for batch in batches], f"batch means, {BATCHES} batches of a window's seconds")
 
 
-def of_windows(windows: Sequence[Sequence[float]]) -> Interval | None:
+def of_windows(windows: Sequence[Sequence[float] | np.ndarray]) -> Interval | None:
     """Interval for the mean of one configuration; `windows` holds the per-second values of each repetition."""
     means = [float(np.mean(values)) for values in windows if len(values)]
     if len(means) >= REPETITIONS_MIN:
         return over_repetitions(means)
     if len(means) == 1:
-        return over_seconds([value for values in windows for value in values])
+        return over_seconds(np.concatenate(windows))
     per_window = [over_seconds(values) for values in windows]
     return _pooled(means, [interval for interval in per_window if interval is not None]) if means else None
 

@@ -1,0 +1,124 @@
+"""What each configuration carried: orders per second with its interval, latencies, errors. Facts, no judgement yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hdrh.histogram import HdrHistogram
+
+from analysis import intervals
+from analysis.finding import Figure, Interval
+from analysis.series import seconds_of
+from loadgen.record import Run, Window, new_histogram
+
+ORDER = "POST /v1/orders"
+PERCENTILES = (50.0, 90.0, 99.0, 99.9)
+BOOTSTRAP_DRAWS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All repetitions of one set of parameters. An open loop offers `rate_per_s`; a closed one has None there."""
+
+    name: str
+    parameters: Mapping[str, Any]
+    windows: tuple[Window, ...]
+    orders_per_s: Figure
+    """New orders answered "ok"; the cancels of the mix are counted in `commands_per_order`."""
+    commands_per_order: float
+    orders: int
+    outcomes: Mapping[str, int]
+    """Every new order and cancel of the measured intervals by how it ended."""
+
+    @property
+    def users(self) -> int:
+        return self.windows[0].users
+
+    @property
+    def think_s(self) -> float:
+        """Think time for each order: a user that also cancels thinks more than once an order."""
+        return self.windows[0].think_time_s * self.commands_per_order
+
+    @property
+    def rate_per_s(self) -> float | None:
+        return self.windows[0].rate_per_s
+
+    @property
+    def measured_s(self) -> float:
+        return sum(window.duration_s for window in self.windows)
+
+    @property
+    def errors(self) -> dict[str, int]:
+        return {outcome: count for outcome, count in self.outcomes.items() if outcome != "ok"}
+
+    @property
+    def error_share(self) -> float:
+        return sum(self.errors.values()) / max(1, sum(self.outcomes.values()))
+
+
+def configurations(run: Run) -> list[Configuration]:
+    return [_configuration(run, name, windows) for name, windows in run.configurations().items()]
+
+
+def orders_by_second(run: Run, window: Window) -> np.ndarray:
+    """New orders answered "ok" in each second of the measured interval."""
+    acks = run.acks
+    done = acks[(acks["window"] == window.name) & (acks["kind"] == "new") & (acks["outcome"] == "ok")]
+    counts, _ = np.histogram(done["answered_ns"].to_numpy(), bins=seconds_of(window))
+    return counts.astype(float)
+
+
+def latency(run: Run, configuration: Configuration, measure: str = "latency") -> HdrHistogram:
+    """Latencies (ns) of the configuration's answered orders, its repetitions merged."""
+    merged = new_histogram()
+    for window in configuration.windows:
+        merged.add(run.latency(window, ORDER, measure=measure))
+    return merged
+
+
+def percentile_interval(run: Run, configuration: Configuration, percentile: float) -> Interval | None:
+    """Block bootstrap of a percentile (ms), whole seconds drawn: the orders of one second share their luck."""
+    blocks = [block for window in configuration.windows for block in _latencies_by_second(run, window) if len(block)]
+    if len(blocks) < 2 * intervals.BATCHES:
+        return None
+    order = np.argsort(np.concatenate(blocks))
+    values = np.concatenate(blocks)[order]
+    block_of = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])[order]
+    found = []
+    for draw in intervals.bootstrap_blocks(len(blocks), BOOTSTRAP_DRAWS, seed=1):
+        weight = np.cumsum(np.bincount(draw, minlength=len(blocks))[block_of])
+        found.append(values[np.searchsorted(weight, percentile / 100 * weight[-1])])
+    low, high = np.percentile(found, [2.5, 97.5]) / 1e6
+    return Interval(float(low), float(high), f"block bootstrap over {len(blocks)} seconds")
+
+
+def _latencies_by_second(run: Run, window: Window) -> list[np.ndarray]:
+    acks = run.acks
+    done = acks[(acks["window"] == window.name) & (acks["kind"] == "new") & (acks["outcome"] == "ok")]
+    intended = done["intended_ns"].to_numpy()
+    taken = (done["answered_ns"] - done["intended_ns"]).to_numpy()
+    edges = seconds_of(window)
+    second = np.searchsorted(edges, intended, side="right") - 1
+    return [taken[second == i] for i in range(len(edges) - 1)]
+
+
+def _configuration(run: Run, name: str, windows: tuple[Window, ...]) -> Configuration:
+    per_second = [orders_by_second(run, window) for window in windows]
+    outcomes: dict[str, int] = {}
+    for window in windows:
+        for outcome, count in run.outcomes(window).items():
+            outcomes[outcome] = outcomes.get(outcome, 0) + count
+    orders = int(sum(counts.sum() for counts in per_second))
+    rate = float(np.mean([counts.mean() for counts in per_second]))
+    return Configuration(
+        name=name,
+        parameters=windows[0].parameters,
+        windows=windows,
+        orders_per_s=Figure("throughput", rate, "orders/s", intervals.of_windows(per_second)),
+        commands_per_order=outcomes.get("ok", 0) / max(1, orders),
+        orders=orders,
+        outcomes=outcomes,
+    )
