@@ -1,0 +1,385 @@
+"""A run as it lies on disk: the format, and `Run`, which opens one only after every byte of it was checked.
+
+All that judges a run reads it through here, so an old run can be judged again years later. Nothing here touches the
+network or knows how a run comes about; `loadgen.seal` writes what this reads; docs/reference/run.md describes it.
+
+History of the format: 1, the first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from hdrh.histogram import HdrHistogram
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+_TEXT, _INT, _REAL = pa.string(), pa.int64(), pa.float64()
+
+
+def _schema(**columns: pa.DataType) -> pa.Schema:
+    return pa.schema(list(columns.items()))
+
+
+TABLES: dict[str, pa.Schema] = {
+    "windows": _schema(
+        window=_TEXT, parameters=_TEXT, repetition=_INT, position=_INT, users=_INT, think_time_s=_REAL,
+        rate_per_s=_REAL, started_ns=_INT, measured_from_ns=_INT, measured_until_ns=_INT, ended_ns=_INT,
+    ),
+    "latency": _schema(
+        window=_TEXT, interval_start_ns=_INT, endpoint=_TEXT, outcome=_TEXT, measure=_TEXT, count=_INT, histogram=_TEXT,
+    ),
+    "acks": _schema(
+        window=_TEXT, account=_INT, client_order_id=_TEXT, kind=_TEXT, order_id=_INT, sequence=_INT, outcome=_TEXT,
+        intended_ns=_INT, sent_ns=_INT, answered_ns=_INT,
+    ),
+    "series": _schema(
+        window=_TEXT, metric=_TEXT, component=_TEXT, instance=_TEXT, labels=_TEXT, t_ns=_INT, value=_REAL,
+    ),
+    "generator": _schema(
+        window=_TEXT, t_ns=_INT, cpu_seconds=_REAL, cpu_quota_cores=_REAL, wake_lag_p99_ns=_INT, in_flight=_INT,
+        requests=_INT, think_error_p99_ns=_INT,
+    ),
+    "noise": _schema(
+        window=_TEXT, steal_share=_REAL, hiccup_p50_ns=_INT, hiccup_p99_9_ns=_INT, hiccup_max_ns=_INT,
+        host_busy_share=_REAL,
+    ),
+}  # fmt: skip
+"""Parquet file → its columns."""
+
+DOCUMENTS = ("run.json", "topologies.json", "machine.json", "versions.json", "reconciliation.json", "logs.json")
+FILES = frozenset({"campaign.yaml", "events.jsonl", *DOCUMENTS, *(f"{table}.parquet" for table in TABLES)})
+"""Every file of a sealed run beside its manifest."""
+
+HISTOGRAM_MIN_NS = 1_000
+HISTOGRAM_MAX_NS = 3_600_000_000_000
+HISTOGRAM_DIGITS = 3
+
+
+class RunError(Exception):
+    """The folder is no run, or one of a format that this version does not know: bad input."""
+
+
+class DamagedRunError(RunError):
+    """A sealed run whose bytes are not those that were sealed: a failed check."""
+
+
+def new_histogram() -> HdrHistogram:
+    """1 µs (in units of 512 ns) to 1 hour with 3 significant digits; histograms of this shape merge exactly."""
+    return HdrHistogram(HISTOGRAM_MIN_NS, HISTOGRAM_MAX_NS, HISTOGRAM_DIGITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One configuration under load once, measured in [`measured_from_ns`, `measured_until_ns`) after its warm-up."""
+
+    name: str
+    parameters: Mapping[str, Any]
+    repetition: int
+    position: int
+    users: int
+    think_time_s: float
+    rate_per_s: float | None
+    started_ns: int
+    measured_from_ns: int
+    measured_until_ns: int
+    ended_ns: int
+
+    @property
+    def configuration(self) -> str:
+        """The name without the repetition: what windows that are to be compared or pooled share."""
+        return self.name.rpartition("/")[0]
+
+    @property
+    def duration_s(self) -> float:
+        return (self.measured_until_ns - self.measured_from_ns) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Invalidity:
+    """Why a window's figures say nothing about the system; `blames` is generator or machine."""
+
+    window: str
+    blames: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Facts of the machine; runs from unlike machines are not compared. A figure that could not be had is None."""
+
+    cores: int
+    model: str
+    memory_bytes: int
+    kernel: str
+    disk: str
+    fsync_per_s: Mapping[str, float]
+    """pg_test_fsync: method → 8 kB writes synced per second. A disk that lies shows as absurdly fast."""
+    quotas: str
+    """How CPU quotas are enforced ("cgroup v1"), or why they are not."""
+
+    def same_kind(self, other: Machine) -> bool:
+        return (self.cores, self.model, self.kernel) == (other.cores, other.model, other.kernel)
+
+
+class Run:
+    """A sealed run. Make one with `Run.open(path)`; tables are read when first asked for."""
+
+    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+        self.path = path
+        self._manifest = manifest
+        self._about = self._json("run.json")
+
+    @classmethod
+    def open(cls, path: Path | str) -> Run:
+        """Raises RunError where there is no run of a known format, DamagedRunError naming every file not as sealed."""
+        folder = Path(path)
+        manifest = _read_manifest(folder)
+        listed: dict[str, dict[str, Any]] = manifest["files"]
+        damage = [f"{name} is not listed in the manifest" for name in sorted(FILES - set(listed))]
+        damage += [fault for name, seal in sorted(listed.items()) if (fault := _fault_of(folder / name, seal))]
+        if damage:
+            raise DamagedRunError(
+                f"{folder}: not as it was sealed: {'; '.join(damage)}. Restore it from a copy or run the campaign again"
+            )
+        return cls(folder, manifest)
+
+    @property
+    def id(self) -> str:
+        return str(self._manifest["run"])
+
+    @property
+    def status(self) -> str:
+        """complete or aborted"""
+        return str(self._manifest["status"])
+
+    @property
+    def commit(self) -> str:
+        """The commit of the lab, with "-dirty" where the tree had changes; "unknown" outside a checkout."""
+        return str(self._about["commit"])
+
+    @property
+    def seed(self) -> int:
+        return int(self._about["seed"])
+
+    @property
+    def started_ns(self) -> int:
+        return int(self._about["started_ns"])
+
+    @property
+    def ended_ns(self) -> int:
+        return int(self._about["ended_ns"])
+
+    @property
+    def valid(self) -> bool:
+        return bool(self._about["valid"])
+
+    @property
+    def reasons(self) -> tuple[Invalidity, ...]:
+        """Why it is invalid; empty when it is valid."""
+        return tuple(Invalidity(**reason) for reason in self._about["reasons"])
+
+    @cached_property
+    def campaign(self) -> dict[str, Any]:
+        """The campaign as run, in the words of its YAML."""
+        loaded: dict[str, Any] = yaml.safe_load((self.path / "campaign.yaml").read_text())
+        return loaded
+
+    @cached_property
+    def topologies(self) -> dict[str, dict[str, Any]]:
+        """Window name → effective topology as plain data; `deploy.topology.Topology.model_validate` reads it."""
+        return self._json("topologies.json")
+
+    @cached_property
+    def machine(self) -> Machine:
+        facts = self._json("machine.json")
+        return Machine(**{field.name: facts[field.name] for field in fields(Machine)})
+
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        return self._json("versions.json")
+
+    @cached_property
+    def reconciliation(self) -> dict[str, Any]:
+        """Totals, and under "windows" the same by window with every difference listed."""
+        return self._json("reconciliation.json")
+
+    @cached_property
+    def logs(self) -> dict[str, dict[str, Any]]:
+        return self._json("logs.json")
+
+    @cached_property
+    def events(self) -> tuple[dict[str, Any], ...]:
+        lines = (self.path / "events.jsonl").read_text().splitlines()
+        return tuple(json.loads(line) for line in lines)
+
+    @cached_property
+    def windows(self) -> tuple[Window, ...]:
+        """In the order as run."""
+        rows = pq.read_table(self.path / "windows.parquet").to_pylist()
+        windows = (Window(name=row.pop("window"), parameters=json.loads(row.pop("parameters")), **row) for row in rows)
+        return tuple(sorted(windows, key=lambda window: window.position))
+
+    def window(self, name: str) -> Window:
+        for window in self.windows:
+            if window.name == name:
+                return window
+        known = ", ".join(window.name for window in self.windows)
+        raise RunError(f"{self.path}: has no window {name!r}; its windows are {known}")
+
+    def configurations(self) -> dict[str, tuple[Window, ...]]:
+        """Windows of the same parameters, by `Window.configuration`, in the order of the parameters' values."""
+        groups: dict[str, list[Window]] = {}
+        for window in sorted(self.windows, key=lambda w: ([_sort_key(v) for v in w.parameters.values()], w.repetition)):
+            groups.setdefault(window.configuration, []).append(window)
+        return {name: tuple(windows) for name, windows in groups.items()}
+
+    @cached_property
+    def acks(self) -> pd.DataFrame:
+        """Every request sent or tried, warm-up included; `order_id` and `sequence` are 0 where no answer named one."""
+        return self._table("acks")
+
+    @cached_property
+    def generator(self) -> pd.DataFrame:
+        return self._table("generator")
+
+    @cached_property
+    def noise(self) -> pd.DataFrame:
+        return self._table("noise")
+
+    def latency(
+        self,
+        window: Window | str | None = None,
+        endpoint: str | None = None,
+        outcome: str | None = "ok",
+        measure: str = "latency",
+    ) -> HdrHistogram:
+        """The merged histogram (ns) of the requests whose intended send time lies in a measured interval.
+
+        `measure` is "latency" (from the intended send time) or "service" (from the actual one). Errors are no
+        latencies: unless asked for by their outcome (or all by None) only answers that are "ok" count.
+        """
+        rows = self._measured_latency
+        rows = rows[rows["measure"] == measure]
+        chosen = {"window": _name(window), "endpoint": endpoint, "outcome": outcome}
+        for column, value in chosen.items():
+            if value is not None:
+                rows = rows[rows[column] == value]
+        merged = new_histogram()
+        for encoded in rows["histogram"]:
+            merged.decode_and_add(encoded)
+        return merged
+
+    def throughput(self, window: Window | str) -> float:
+        """Commands (new orders and cancels) answered "ok" per second of the measured interval."""
+        chosen = window if isinstance(window, Window) else self.window(window)
+        answered = self._answers_in(chosen)
+        return float((answered["outcome"] == "ok").sum()) / chosen.duration_s
+
+    def outcomes(self, window: Window | str) -> dict[str, int]:
+        """Outcome → how many requests ended with it in the measured interval, doubtful ones included."""
+        chosen = window if isinstance(window, Window) else self.window(window)
+        counts = self._answers_in(chosen)["outcome"].value_counts()
+        return {str(outcome): int(count) for outcome, count in counts.items()}
+
+    def series(self, metric: str, window: Window | str | None = None, component: str | None = None) -> pd.DataFrame:
+        """Raw samples by instance and time: window, component, instance, t_ns, value, and one column a label.
+
+        The warm-up is included; `t_ns` tells. Empty where nothing was scraped.
+        """
+        filters = [("metric", "=", metric)]
+        filters += [("window", "=", name)] if (name := _name(window)) else []
+        filters += [("component", "=", component)] if component else []
+        rows: pd.DataFrame = pq.read_table(self.path / "series.parquet", filters=filters).to_pandas()
+        labels = [json.loads(text) for text in rows["labels"]]
+        rows = rows.drop(columns=["metric", "labels"])
+        for label in sorted({key for found in labels for key in found}):
+            rows[label] = [found.get(label) for found in labels]
+        return rows.sort_values(["component", "instance", "t_ns"], kind="stable").reset_index(drop=True)
+
+    @cached_property
+    def metrics(self) -> frozenset[str]:
+        """Names of the metrics that have samples."""
+        return frozenset(pq.read_table(self.path / "series.parquet", columns=["metric"])["metric"].unique().to_pylist())
+
+    @cached_property
+    def _measured_latency(self) -> pd.DataFrame:
+        rows = self._table("latency")
+        first = rows["window"].map({w.name: w.measured_from_ns for w in self.windows})
+        last = rows["window"].map({w.name: w.measured_until_ns for w in self.windows})
+        start = rows["interval_start_ns"]
+        return rows[(start >= first) & (start < last)]
+
+    def _answers_in(self, window: Window) -> pd.DataFrame:
+        rows = self.acks
+        ended = rows["answered_ns"]
+        inside = (ended >= window.measured_from_ns) & (ended < window.measured_until_ns)
+        return rows[(rows["window"] == window.name) & inside]
+
+    def _table(self, name: str) -> pd.DataFrame:
+        table: pd.DataFrame = pq.read_table(self.path / f"{name}.parquet").to_pandas()
+        return table
+
+    def _json(self, name: str) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads((self.path / name).read_text())
+        return loaded
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """Over the manifest without its own digest, so that an edited manifest is found as an edited file is."""
+    rest = {key: value for key, value in manifest.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise RunError(f"{folder}: not a sealed run: it has no {MANIFEST}; `lab run CAMPAIGN` makes one under runs/")
+    try:
+        manifest = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise DamagedRunError(f"{path}: not as it was sealed: not JSON ({error})") from None
+    if not isinstance(manifest, dict) or "format" not in manifest:
+        raise DamagedRunError(f"{path}: not as it was sealed: it does not say its format")
+    if manifest["format"] != FORMAT:
+        raise RunError(
+            f"{path}: unknown format {manifest['format']!r} (this version reads {FORMAT}): use the commit that wrote it"
+        )
+    if manifest.get("sha256") != manifest_digest(manifest):
+        raise DamagedRunError(f"{path}: not as it was sealed: its digest does not fit its content")
+    return manifest
+
+
+def _fault_of(path: Path, seal: Mapping[str, Any]) -> str | None:
+    if not path.is_file():
+        return f"{path.name} is missing"
+    size = path.stat().st_size
+    if size != seal["bytes"]:
+        return f"{path.name} has {size} bytes instead of {seal['bytes']}"
+    return f"{path.name} has other content" if sha256_of(path) != seal["sha256"] else None
+
+
+def _name(window: Window | str | None) -> str | None:
+    return window.name if isinstance(window, Window) else window
+
+
+def _sort_key(value: Any) -> tuple[bool, float, str]:
+    """Numbers by size and before anything else, which goes by its text."""
+    number = isinstance(value, int | float)
+    return (not number, float(value) if number else 0.0, "" if number else str(value))
