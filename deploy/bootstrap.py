@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import sys
 
-from deploy.install import environment
-from deploy.install.part import Check, InstallError, MissingError, Part
+from deploy.install import debian, engine, environment, machine, tools
+from deploy.install.part import Check, InstallError, MissingError, Part, say
 
-PARTS: tuple[Part, ...] = (environment.ENVIRONMENT, environment.STUBS)
+PARTS: tuple[Part, ...] = (debian.PART, environment.ENVIRONMENT, environment.STUBS, engine.PART, *tools.PARTS)
 
 
 def checks() -> list[Check]:
-    """Every part of the installation; changes nothing."""
-    return [part.check() for part in PARTS]
+    """Every part of the installation, and what the machine offers; changes nothing."""
+    return [*(part.check() for part in PARTS), *machine.checks()]
 
 
 def main(arguments: list[str]) -> int:
@@ -45,7 +45,7 @@ def step(part: Part, label: str) -> None:
     before = part.check()
     if before.ok:
         return
-    say(f"{label} {before.name}: {before.detail}")
+    say(f"{label} {before.name}: {before.found}")
     try:
         part.install()
     except InstallError as error:
@@ -55,20 +55,16 @@ def step(part: Part, label: str) -> None:
         return
     after = part.check()
     if not after.ok:
-        raise InstallError(f"{label} {after.name}: still wanting after its installation: {after.detail}")
-    say(f"{label} {after.name}: {after.detail}")
+        raise InstallError(f"{label} {after.name}: still wanting after its installation: {after.found}")
+    say(f"{label} {after.name}: {after.found}")
 
 
 def look() -> int:
     found = checks()
     for check in found:
         mark = "ok" if check.ok else "MISSING" if check.needed else "without"
-        say(f"{mark:8} {check.name}: {check.detail}" + (f"\n         {check.remedy}" if check.remedy else ""))
+        say(f"{mark:8} {check.name}: {check.found}" + (f"\n         {check.to_do}" if check.to_do else ""))
     return 3 if any(check.needed and not check.ok for check in found) else 0
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -30,15 +30,18 @@ def check_environment() -> Check:
 
 
 def install_environment() -> None:
-    with locked(VENV.parent / ".lab"):
+    with locked(ROOT / ".lab"):
         _create()
         _install_uv()
-        into = ["--system-certs", "--python", str(PYTHON)]
-        locked_ones = ["--require-hashes", "--requirement", str(LOCK)]
-        run([*UV, "install", *into, *locked_ones], "installing the locked packages", _registry())
+        uv_install(["--python", str(PYTHON), "--require-hashes", "--requirement", str(LOCK)], "installing the packages")
         itself = ["--offline", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
-        run([*UV, "install", *into, *itself], "installing the lab")
+        uv_install(["--python", str(PYTHON), *itself], "installing the lab")
         INSTALLED.write_text(_environment_key())
+
+
+def uv_install(arguments: list[str], title: str) -> None:
+    """`uv pip install` with the certificates that the system trusts and the registry that pip is configured for."""
+    run([str(VENV / "bin" / "uv"), "pip", "install", "--system-certs", *arguments], title, _registry())
 
 
 def check_generated() -> Check:
@@ -58,7 +61,6 @@ def generate() -> None:
 
 ENVIRONMENT = Part(check_environment, install_environment)
 STUBS = Part(check_generated, generate)
-UV = [str(VENV / "bin" / "uv"), "pip"]
 
 
 def locked_requirement(name: str, lock: str) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+DEADLINE_S = 3600.0
 TERMINAL_TICK_S = 0.5
 LOG_TICK_S = 15.0
 LOG_WIDTH = 120
@@ -30,8 +31,8 @@ class Check:
 
     name: str
     ok: bool
-    detail: str  # what is there, or what is missing
-    remedy: str = ""  # what to do; empty where nothing has to be done
+    found: str  # what is there, or what is missing
+    to_do: str = ""  # empty where nothing has to be done
     needed: bool = True
 
 
@@ -92,11 +93,15 @@ def keep_newest(directories: Iterable[Path], count: int) -> None:
         shutil.rmtree(path)
 
 
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def run(command: list[str], title: str, environment: Mapping[str, str] | None = None, cwd: Path = ROOT) -> None:
     """Run a command to its end, showing how long it has been at it and the last line that it printed.
 
     On a terminal one line is rewritten; elsewhere a line appears every few seconds. What it printed last is part of the
-    error when it fails.
+    error when it fails or takes longer than any step should.
     """
     started = time.monotonic()
     tail: deque[str] = deque([""], maxlen=TAIL_LINES)
@@ -106,8 +111,12 @@ def run(command: list[str], title: str, environment: Mapping[str, str] | None = 
         text=True, errors="replace",
     ) as process, _ticking(lambda: f"    {title}, {time.monotonic() - started:.0f} s: {tail[-1]}"):  # fmt: skip
         assert process.stdout is not None
+        deadline = threading.Timer(DEADLINE_S, process.kill)
+        deadline.daemon = True
+        deadline.start()
         for line in process.stdout:
             tail.append(line.rstrip())
+        deadline.cancel()
     if process.returncode != 0:
         printed = "\n".join(f"    {line}" for line in tail)
         raise InstallError(f"{title} failed (exit {process.returncode}): {shlex.join(command)}\n{printed}")

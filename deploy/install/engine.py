@@ -1,0 +1,50 @@
+"""The C++ engine, built once for its present sources and kept outside the tree, so that a second clone does not build.
+
+`python3 -m deploy.install.engine` prints where; `engine_dir()` is the same for the cluster.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deploy.install.part import ROOT, Check, Part, cache_directory, digest, holds, keep_newest, locked, run
+
+SOURCES = ROOT / "target_system" / "engine"
+PROTOS = ROOT / "target_system" / "proto"
+BUILDS_KEPT = 4
+
+
+def engine_dir() -> Path:
+    """The build directory of the present sources: `engine`, `engine-replay`, the tests and the benchmarks."""
+    return cache_directory("engine") / _key()
+
+
+def check() -> Check:
+    if holds(engine_dir() / "built.stamp", _key()):
+        return Check("engine", True, "built")
+    return Check("engine", False, "not built from the present sources", "make setup")
+
+
+def build() -> None:
+    # In its final place from the start: CMake and ctest write absolute paths.
+    directory = engine_dir()
+    with locked(directory.parent):
+        if check().ok:
+            return
+        configure = ["cmake", "-S", str(SOURCES), "-B", str(directory), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"]
+        run(configure, "configuring the engine")
+        run(["cmake", "--build", str(directory)], "building the engine")
+        (directory / "built.stamp").write_text(_key())
+        keep_newest((path for path in directory.parent.iterdir() if path.is_dir()), BUILDS_KEPT)
+
+
+PART = Part(check, build)
+
+
+def _key() -> str:
+    sources = (path for path in SOURCES.rglob("*") if path.is_file())
+    return digest([*sources, *PROTOS.glob("*.proto")])
+
+
+if __name__ == "__main__":
+    print(engine_dir())
