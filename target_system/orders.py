@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
@@ -14,6 +15,14 @@ Sequence = NewType("Sequence", int)
 """A command's place in the engine's journal: 1, 2, 3 ... without a gap."""
 OrderId = NewType("OrderId", int)
 """The sequence number of the command that created the order."""
+
+CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9._-]{1,36}")
+"""What a client may call an order. Identities that begin with `~` are the gateway's own, see `cancel_identity`."""
+
+
+def cancel_identity(order_id: int) -> str:
+    """The client order id of the command that cancels this order, so that a cancel may be repeated too."""
+    return f"~c{order_id}"
 
 
 class Side(StrEnum):

@@ -1,0 +1,84 @@
+"""What each component is told at start: from the environment, parsed once, all faults at once, never changed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field, PositiveInt, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+Told = TypeVar("Told", bound=BaseSettings)
+
+
+class GatewaySettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, extra="forbid")
+
+    name: str = Field(description="the instance label of metrics and logs")
+    host: str = "127.0.0.1"
+    port: int = Field(ge=1, le=65535)
+    ledger_dsns: tuple[str, ...] = Field(min_length=1, description="one a shard; secrets by passfile=")
+    ledger_pool_size: PositiveInt = Field(default=16, description="connections a shard")
+    redis_url: str
+    redis_password_file: Path | None = None
+    engine_target: str = Field(description="host:port")
+    symbols: tuple[str, ...] = Field(min_length=1, description="in the engine's order")
+    price_ticks_min: int = 1
+    price_ticks_max: int = 1_000_000
+    quantity_lots_max: PositiveInt = 1_000_000
+    notional_max: PositiveInt = Field(default=10**12, description="ticks × lots of one order")
+    in_flight_max: PositiveInt = 1024
+    body_bytes_max: PositiveInt = 4096
+    engine_deadline_ms: PositiveInt = 1_000
+    ledger_deadline_ms: PositiveInt = 2_000
+    redis_deadline_ms: PositiveInt = 100
+    read_deadline_ms: PositiveInt = 1_000
+    drain_ms: int = Field(default=300, ge=0, description="from SIGTERM on: /readyz says 503 before the listener closes")
+    stop_deadline_ms: PositiveInt = 5_000
+    otlp_endpoint: str | None = Field(default=None, description="http://host:port of a collector; none: no spans")
+    trace_ratio: float = Field(default=0.01, ge=0, le=1, description="of the orders that bring no traceparent")
+
+    @model_validator(mode="after")
+    def check_range(self) -> GatewaySettings:
+        if self.price_ticks_min > self.price_ticks_max:
+            raise ValueError(f"price_ticks_min {self.price_ticks_min} is above price_ticks_max {self.price_ticks_max}")
+        return self
+
+
+class SettlerSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="SETTLER_", frozen=True, extra="forbid")
+
+    name: str = "settler"
+    host: str = "127.0.0.1"
+    port: int = Field(ge=1, le=65535, description="/metrics and /healthz")
+    ledger_dsns: tuple[str, ...] = Field(min_length=1)
+    redis_url: str
+    redis_password_file: Path | None = None
+    engine_target: str
+    symbols: tuple[str, ...] = Field(min_length=1, description="in the engine's order")
+    grace_ms: PositiveInt = Field(
+        default=1_000, description="how long a gateway may take to insert what the engine gave it"
+    )
+    round_ms: PositiveInt = 100
+    batch: PositiveInt = Field(default=2_000, le=4_096, description="commands a step")
+    book_depth: PositiveInt = 10
+    call_deadline_ms: PositiveInt = 2_000
+
+
+def read_settings(kind: type[Told]) -> Told:
+    """The settings of this process; says every fault on standard error and exits 2 if there is one."""
+    try:
+        return kind()
+    except ValidationError as error:
+        prefix = kind.model_config.get("env_prefix", "")
+        for fault in error.errors():
+            name = "_".join(str(part) for part in fault["loc"][:1]).upper()
+            print(f"{prefix}{name}: {fault['msg']} (got {fault['input']!r})", file=sys.stderr)
+    except SettingsError as error:
+        print(f"{error}; lists are JSON", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def password_of(file: Path | None) -> str | None:
+    return file.read_text().strip() if file else None
