@@ -1,0 +1,275 @@
+"""What runs: components, replicas, shards, CPU quotas, restarts. A topology is a value; `Cluster` makes it live.
+
+`Topology.load("deploy/topologies/local.yaml")` reads one; every key has a default, so an empty file is a small cluster
+without quotas. `with_overrides({"gateways": 4, "ledger.cpu_cores": 0.5})` is how a sweep varies it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from deploy.documents import DocumentError, Fault, fault_text, field_faults, load
+
+PORT_MIN, PORT_MAX = 1024, 65535
+LEDGER_SETTINGS_OF_THE_LAB = frozenset(
+    {"port", "listen_addresses", "unix_socket_directories", "data_directory", "hba_file", "fsync", "synchronous_commit"}
+)
+
+Cores = Annotated[float, Field(ge=0.1, le=1024, description="CPU quota in cores; left out: no quota")]
+Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.]{0,7}$")]
+Port = Annotated[int, Field(ge=PORT_MIN, le=PORT_MAX)]
+
+
+class TopologyError(DocumentError):
+    """What is wrong with a topology, all of it."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Restarts(Section):
+    """A part that dies is started again after a growing pause; `restarts_max` within `within_s` and it is given up."""
+
+    restarts_max: Annotated[int, Field(ge=0)] = 5
+    within_s: PositiveFloat = 60.0
+    backoff_first_s: NonNegativeFloat = 0.2
+    backoff_max_s: PositiveFloat = 5.0
+
+
+class Bounded(Section):
+    cpu_cores: Cores | None = None
+    cpuset: str | None = Field(default=None, description="cores it may run on, as 0-1,3")
+
+    @field_validator("cpuset")
+    @classmethod
+    def _is_a_list_of_cores(cls, cpuset: str | None) -> str | None:
+        if cpuset is not None:
+            cores_of(cpuset)
+        return cpuset
+
+
+class Component(Bounded):
+    restarts: Restarts = Restarts()
+
+
+class Gateways(Component):
+    """`cpu_cores` is for each of them. `gateways: 4` is short for `gateways: {replicas: 4}`."""
+
+    replicas: Annotated[int, Field(ge=1, le=32)] = 1
+    ledger_pool_size: PositiveInt = 16
+    in_flight_max: PositiveInt = 1024
+    trace_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, given: Any) -> Any:
+        return {"replicas": given} if isinstance(given, int) else given
+
+
+class Ledger(Component):
+    """Postgres, one server a shard; `cpu_cores` is for each. `settings` are Postgres's own."""
+
+    shards: Annotated[int, Field(ge=1, le=8)] = 1
+    shared_buffers_mb: Annotated[int, Field(ge=16)] = 256
+    connections_max: Annotated[int, Field(ge=20)] = 200
+    settings: dict[str, str | int | float | bool] = {}
+
+    @field_validator("settings")
+    @classmethod
+    def _leaves_the_labs_alone(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        for name in settings:
+            if name in LEDGER_SETTINGS_OF_THE_LAB or not re.fullmatch(r"[a-z_.]+", name):
+                raise ValueError(f"sets {name}, which the lab decides; remove it")
+        return settings
+
+
+class Engine(Component):
+    pass
+
+
+class Redis(Component):
+    memory_max_mb: PositiveInt = 256
+
+
+class Haproxy(Component):
+    connections_max: PositiveInt = 4096
+
+
+class Settler(Component):
+    grace_ms: PositiveInt = 1_000
+
+
+class Generator(Bounded):
+    """The load generator is no part of the cluster, but its CPU is bounded and accounted with the rest."""
+
+
+class Observability(Component):
+    """Which servers run beside the path. All share one CPU group; `cpu_cores` bounds them together."""
+
+    scrape_interval_s: Annotated[float, Field(ge=0.1, le=60)] = 1.0
+    prometheus: bool = True
+    alertmanager: bool = True
+    loki: bool = True
+    collector: bool = True
+    node_exporter: bool = True
+    postgres_exporter: bool = True
+    redis_exporter: bool = True
+    process_exporter: bool = True
+
+
+class Topology(Section):
+    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1)] = (
+        "AAPL", "CSCO", "GOOG", "HPQ", "IBM", "MSFT", "PFE", "TSLA", "XOM",
+    )  # fmt: skip
+    price_ticks_min: PositiveInt = 1
+    price_ticks_max: PositiveInt = 1_000_000
+    accounts: Annotated[int, Field(ge=1, le=10_000)] = 64
+    gateways: Gateways = Gateways()
+    ledger: Ledger = Ledger()
+    engine: Engine = Engine()
+    redis: Redis = Redis()
+    haproxy: Haproxy = Haproxy()
+    settler: Settler = Settler()
+    generator: Generator = Generator()
+    observability: Observability = Observability()
+    ports: dict[str, Port] = Field(default={}, description="listener → fixed port; the rest are chosen at start")
+
+    @classmethod
+    def load(cls, path: Path | str, cores: int | None = None) -> Topology:
+        """Read a topology for a machine with that many cores (this one's). Raises TopologyError with every fault."""
+        have = cores if cores is not None else len(os.sched_getaffinity(0))
+        try:
+            return load(cls, Path(path), lambda topology: topology.faults(have))
+        except DocumentError as error:
+            raise TopologyError(error.faults) from error
+
+    def with_overrides(self, overrides: Mapping[str, Any]) -> Topology:
+        """The same topology with some values changed, by dotted name. Raises TopologyError with every fault."""
+        data = self.model_dump()
+        faults: list[Fault] = []
+        for name, value in overrides.items():
+            path = tuple(name.split("."))
+            if path == ("gateways",) and isinstance(value, int):
+                path = ("gateways", "replicas")
+            *parents, last = path
+            place: Any = data
+            for parent in parents:
+                place = place.get(parent) if isinstance(place, dict) else None
+            if isinstance(place, dict) and (last in place or parents in (["ports"], ["ledger", "settings"])):
+                place[last] = value
+            else:
+                faults.append(Fault(path, "is not known; use a dotted name as in gateways.replicas"))
+        try:
+            changed = type(self).model_validate(data)
+        except ValidationError as error:
+            faults += field_faults(type(self), error)
+            changed = self
+        faults += changed._crossed()
+        if faults:
+            raise TopologyError(f"overrides: {fault_text(fault)}" for fault in faults)
+        return changed
+
+    def listeners(self) -> list[str]:
+        """The name of everything that listens on a port of its own."""
+        gateways = [f"gateway-{n}" for n in range(1, self.gateways.replicas + 1)]
+        ledgers = [f"ledger-{n}" for n in range(1, self.ledger.shards + 1)]
+        path = ["haproxy", "haproxy-metrics", *gateways, "engine", "engine-metrics", *ledgers, "redis", "settler"]
+        on = self.observability
+        beside = ["supervisor"]
+        beside += ["prometheus"] * on.prometheus + ["alertmanager"] * on.alertmanager
+        beside += ["loki", "loki-grpc"] * on.loki
+        beside += ["collector", "collector-http", "collector-metrics", "collector-health"] * on.collector
+        beside += ["node-exporter"] * on.node_exporter + ["process-exporter"] * on.process_exporter
+        beside += ["redis-exporter"] * on.redis_exporter
+        beside += [f"postgres-exporter-{n}" for n in range(1, self.ledger.shards + 1)] * on.postgres_exporter
+        return path + beside
+
+    def quotas(self) -> dict[str, float]:
+        """Cores promised in all to each component that has a quota."""
+        each = {
+            "gateways": (self.gateways.replicas, self.gateways.cpu_cores),
+            "ledger": (self.ledger.shards, self.ledger.cpu_cores),
+            "engine": (1, self.engine.cpu_cores),
+            "redis": (1, self.redis.cpu_cores),
+            "haproxy": (1, self.haproxy.cpu_cores),
+            "settler": (1, self.settler.cpu_cores),
+            "generator": (1, self.generator.cpu_cores),
+            "observability": (1, self.observability.cpu_cores),
+        }
+        return {name: count * cores for name, (count, cores) in each.items() if cores is not None}
+
+    def faults(self, cores: int) -> list[Fault]:
+        """What is wrong across fields, and on a machine with that many cores."""
+        return [*self._crossed(), *self._too_much_for(cores)]
+
+    def _crossed(self) -> Iterator[Fault]:
+        known = self.listeners()
+        holders: dict[int, str] = {}
+        for name, port in self.ports.items():
+            if name not in known:
+                yield Fault(("ports", name), f"is no listener of this topology; use one of {', '.join(known)}")
+            if port in holders:
+                yield Fault(
+                    ("ports", name),
+                    f"is {port}, which ports.{holders[port]} has already; give each a port of its own",
+                )
+            holders.setdefault(port, name)
+        if self.price_ticks_min > self.price_ticks_max:
+            yield Fault(
+                ("price_ticks_min",),
+                f"is {self.price_ticks_min}, above price_ticks_max {self.price_ticks_max}; lower it",
+            )
+        for symbol in sorted({symbol for symbol in self.symbols if self.symbols.count(symbol) > 1}):
+            yield Fault(("symbols",), f"names {symbol} twice; keep one")
+        used = self.gateways.replicas * self.gateways.ledger_pool_size
+        if used > self.ledger.connections_max - 10:
+            yield Fault(
+                ("gateways", "ledger_pool_size"),
+                f"is {self.gateways.ledger_pool_size}, in all {used} connections to a ledger that takes"
+                f" {self.ledger.connections_max} with 10 kept for the lab; lower it, or raise ledger.connections_max",
+            )
+
+    def _too_much_for(self, cores: int) -> Iterator[Fault]:
+        quotas = self.quotas()
+        total = sum(quotas.values())
+        if total > cores + 1e-9:
+            sums = " + ".join(f"{name} {share:g}" for name, share in quotas.items())
+            largest = max(quotas, key=lambda name: quotas[name])
+            yield Fault(
+                (largest, "cpu_cores"),
+                f"quotas add up to {total:g} cores ({sums}), this machine has {cores}; lower some",
+            )
+        for name in type(self).model_fields:
+            cpuset = getattr(getattr(self, name), "cpuset", None)
+            if cpuset and max(cores_of(cpuset)) >= cores:
+                yield Fault((name, "cpuset"), f"is {cpuset}, this machine has cores 0 to {cores - 1}; use those")
+
+
+def cores_of(cpuset: str) -> frozenset[int]:
+    """`0-1,3` as {0, 1, 3}; ValueError where it is none."""
+    if not re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", cpuset):
+        raise ValueError(f"is {cpuset!r}; write cores as 0-1,3")
+    cores: set[int] = set()
+    for span in cpuset.split(","):
+        first, _, last = span.partition("-")
+        cores.update(range(int(first), int(last or first) + 1))
+    if not cores:
+        raise ValueError(f"is {cpuset!r}; write a span from low to high")
+    return frozenset(cores)
