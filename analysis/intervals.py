@@ -6,12 +6,13 @@ fewer: batch means over the seconds of the window, batches long enough that thei
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
 
-from analysis.finding import Interval
+from analysis.finding import Figure, Interval
 
 LEVEL = 0.95
 REPETITIONS_MIN = 3
@@ -43,6 +44,31 @@ def of_windows(windows: Sequence[Sequence[float] | np.ndarray]) -> Interval | No
         return over_seconds(np.concatenate(windows))
     per_window = [over_seconds(values) for values in windows]
     return _pooled(means, [interval for interval in per_window if interval is not None]) if means else None
+
+
+def of_ratios(parts: Sequence[np.ndarray], wholes: Sequence[np.ndarray]) -> Interval | None:
+    """Interval of sum(parts) / sum(wholes), e.g. busy seconds an order; one pair of per-second arrays a repetition."""
+    if len(parts) >= REPETITIONS_MIN:
+        return over_repetitions([part.sum() / whole.sum() for part, whole in zip(parts, wholes, strict=True)])
+    part, whole = np.concatenate(parts), np.concatenate(wholes)
+    if len(part) < 2 * BATCHES:
+        return None
+    batches = zip(np.array_split(part, BATCHES), np.array_split(whole, BATCHES), strict=True)
+    return _student([p.sum() / w.sum() for p, w in batches], f"batch means, {BATCHES} batches of a window's seconds")
+
+
+def scaled(interval: Interval, factor: float) -> Interval:
+    return Interval(interval.low * factor, interval.high * factor, interval.method)
+
+
+def of_quotient(above: Figure, below: Figure) -> Interval | None:
+    """Interval of above / below, the two measured apart: relative half widths add in quadrature."""
+    if above.interval is None or below.interval is None:
+        return None
+    halves = [(f.interval.high - f.interval.low) / 2 / f.value for f in (above, below) if f.interval]
+    half = math.hypot(*halves) * above.value / below.value
+    centre = above.value / below.value
+    return Interval(centre - half, centre + half, "both intervals propagated")
 
 
 def bootstrap_blocks(blocks: int, draws: int, seed: int) -> np.ndarray:

@@ -71,11 +71,17 @@ def orders_by_second(run: Run, window: Window) -> np.ndarray:
     return counts.astype(float)
 
 
-def latency(run: Run, configuration: Configuration, measure: str = "latency") -> HdrHistogram:
-    """Latencies (ns) of the configuration's answered orders, its repetitions merged."""
+def latency(
+    run: Run,
+    configuration: Configuration,
+    measure: str = "latency",
+    endpoint: str | None = ORDER,
+    outcome: str | None = "ok",
+) -> HdrHistogram:
+    """Latencies (ns) of the configuration, its repetitions merged; None stands for every endpoint or outcome."""
     merged = new_histogram()
     for window in configuration.windows:
-        merged.add(run.latency(window, ORDER, measure=measure))
+        merged.add(run.latency(window, endpoint, outcome, measure))
     return merged
 
 

@@ -23,9 +23,9 @@ class Station:
     speed: Callable[[int], float]
 
 
-def servers(name: str, demand_s: float, count: float = 1) -> Station:
-    """`count` identical servers; 1.5 stands for a quota of one and a half cores."""
-    return Station(name, demand_s, lambda n: min(float(n), max(count, 1.0)))
+def servers(name: str, demand_s: float, cores: float = 1, each: float = 1.0) -> Station:
+    """Servers that come to `cores` together; a customer alone gets `each` of a core, as under a quota below one."""
+    return Station(name, demand_s, lambda n: min(n * min(1.0, each), cores))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,221 @@
+"""Weighs the findings of a run into one verdict: what limits throughput, how sure that is, what would make it surer.
+
+The evidence is taken in the order of its strength: first whether the system was measured at all (generator, machine),
+then saturated processors, then whether anything limits at this load, then waiting that uses no processor. What nothing
+explains is "unclear". From a run alone nothing is proven: that takes an intervention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from analysis.demand import demand
+from analysis.finding import Bearing, Figure, Finding, Mechanism
+from analysis.load import load
+from analysis.measured import Configuration, configurations
+from analysis.saturation import ORDER_PATH, saturation
+from analysis.scaling import scaling
+from analysis.validity import validity
+from analysis.waits import waits
+from loadgen.record import Run
+
+ANALYSES: tuple[Callable[[Run], list[Finding]], ...] = (validity, saturation, demand, waits, scaling, load)
+CONTEXT = (Mechanism.SCALING, Mechanism.LOAD)
+"""These findings say how throughput behaves, and name nobody by themselves."""
+BESIDE = 0.05
+"""A component this much (as a share) busier than the host is told apart from it."""
+
+
+class Status(StrEnum):
+    SUSPECTED = "suspected"
+    NO_LIMIT = "no limit at this load"
+    GENERATOR = "generator"
+    HOST = "host"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The verdict on one configuration; `reason` is the finding it rests on."""
+
+    configuration: Configuration
+    component: str
+    mechanism: Mechanism | None
+    status: Status
+    reason: Finding | None
+
+    @property
+    def name(self) -> str:
+        """For a table's cell: "CPU of gateway", "commit path of postgres"."""
+        if self.status is not Status.SUSPECTED:
+            return str(self.status)
+        return f"{self.mechanism} of {self.component}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """On the whole run, speaking of the configuration that carried most. `limit` is a component, or the status."""
+
+    limit: str
+    status: Status
+    sentence: str
+    evidence: tuple[Figure, ...]
+    doubt: tuple[str, ...]
+    next: str
+    limits: tuple[Limit, ...]
+    findings: tuple[Finding, ...]
+
+
+def verdict(run: Run) -> Verdict:
+    findings = tuple(finding for analysis in ANALYSES for finding in analysis(run))
+    if not run.valid:
+        return _invalid(run, findings)
+    limits = tuple(_limit(configuration, findings) for configuration in configurations(run))
+    if not any(limit.configuration.orders for limit in limits):
+        return _nothing_carried(limits, findings)
+    best = max(limits, key=lambda limit: limit.configuration.orders_per_s.value)
+    return Verdict(
+        limit=best.component,
+        status=best.status,
+        sentence=_sentence(run, best, limits),
+        evidence=_evidence(best, findings),
+        doubt=_doubt(best, findings),
+        next=_next(best),
+        limits=limits,
+        findings=findings,
+    )
+
+
+def label(configuration: Configuration) -> str:
+    """A configuration in words: `4 gateways`, `shards=3, users=80`."""
+    if list(configuration.parameters) == ["gateways"]:
+        count = configuration.parameters["gateways"]
+        return f"{count} gateway{'s' if count != 1 else ''}"
+    return ", ".join(f"{name}={value}" for name, value in configuration.parameters.items()) or configuration.name
+
+
+def _limit(configuration: Configuration, findings: Sequence[Finding]) -> Limit:
+    mine = [finding for finding in findings if finding.configuration == configuration.name]
+    suspects = [finding for finding in mine if finding.status is Bearing.SUSPECTED]
+
+    def settled(status: Status, finding: Finding) -> Limit:
+        component = finding.component if status is Status.SUSPECTED else str(status)
+        return Limit(configuration, component, finding.mechanism, status, finding)
+
+    generator = [f for f in suspects if f.component == "generator"]
+    if generator:
+        return settled(Status.GENERATOR, generator[0])
+    full = sorted(
+        (f for f in suspects if f.mechanism is Mechanism.CPU and f.component in ORDER_PATH), key=_share, reverse=True
+    )
+    host = [f for f in suspects if f.component == "host"]
+    if host and (not full or _share(full[0]) < _share(host[0]) + 100 * BESIDE):
+        return settled(Status.HOST, host[0])
+    if full:
+        return settled(Status.SUSPECTED, full[0])
+    waiting = [f for f in suspects if f.mechanism in (Mechanism.COMMIT, Mechanism.POOL)]
+    idle = [f for f in suspects if f.mechanism is Mechanism.LOAD]
+    if idle:
+        return settled(Status.NO_LIMIT, idle[0])
+    if waiting:
+        return settled(Status.SUSPECTED, waiting[0])
+    return Limit(configuration, str(Status.UNCLEAR), None, Status.UNCLEAR, None)
+
+
+def _share(finding: Finding) -> float:
+    return finding.evidence[0].value
+
+
+def _sentence(run: Run, best: Limit, limits: Sequence[Limit]) -> str:
+    carried = f"{best.configuration.orders_per_s.value:,.0f} orders/s with {label(best.configuration)}"
+    match best.status:
+        case Status.SUSPECTED:
+            sentence = f"Suspected: the {best.name} limits the cluster to {carried}"
+        case Status.HOST:
+            sentence = f"The host is the limit: its {run.machine.cores} cores were full at {carried}"
+        case Status.GENERATOR:
+            sentence = f"The load generator was the limit at {carried}; the system may carry more"
+        case Status.NO_LIMIT:
+            sentence = f"No limit at this load: all that was offered was carried, {carried}"
+        case Status.UNCLEAR:
+            sentence = f"Unclear what limits the cluster to {carried}: nothing that was measured is full"
+    return sentence + _elsewhere(best, limits) + "."
+
+
+def _elsewhere(best: Limit, limits: Sequence[Limit]) -> str:
+    """Says where another configuration has another limit: the limit moves as the cluster grows."""
+    groups: dict[str, list[str]] = {}
+    for limit in limits:
+        if limit.name != best.name and limit.configuration.orders:
+            groups.setdefault(limit.name, []).append(label(limit.configuration))
+    parts = [f"with {' and '.join(names)} {_as_clause(name)}" for name, names in groups.items()]
+    return f"; {', '.join(parts)}" if parts else ""
+
+
+def _as_clause(name: str) -> str:
+    if name == Status.NO_LIMIT:
+        return "nothing limits at this load"
+    if name == Status.UNCLEAR:
+        return "the limit is unclear"
+    return f"it is the {name}"
+
+
+def _evidence(best: Limit, findings: Sequence[Finding]) -> tuple[Figure, ...]:
+    """The throughput, the figures of the finding that decided, and what sweep and model say of the same place."""
+    mine = [f for f in findings if f.configuration == best.configuration.name and f is not best.reason]
+    context = [
+        f for f in mine if f.mechanism is Mechanism.SCALING or f.component in ("host", "generator", "order path")
+    ]
+    figures = [figure for finding in context for figure in finding.evidence if figure.unit != "users"]
+    return (best.configuration.orders_per_s, *(best.reason.evidence if best.reason else ()), *figures)
+
+
+def _doubt(best: Limit, findings: Sequence[Finding]) -> tuple[str, ...]:
+    mine = [f for f in findings if f.configuration in ("", best.configuration.name) and f is not best.reason]
+    said = [best.reason.doubt] if best.reason and best.reason.doubt else []
+    rivals = [f for f in mine if f.status is Bearing.SUSPECTED and f.mechanism not in CONTEXT]
+    if rivals:
+        said.append("Suspected as well: " + "; ".join(f.claim for f in rivals) + ".")
+    said += [f.doubt for f in mine if f.status in (Bearing.MISSING, Bearing.NOTED) and f.doubt]
+    if best.component == "gateway":
+        said += [f"{f.claim}." for f in mine if f.mechanism is Mechanism.SCALING and f.status is Bearing.CLEARED]
+    return tuple(dict.fromkeys(said))
+
+
+def _next(best: Limit) -> str:
+    if best.reason and best.reason.next_step:
+        return best.reason.next_step
+    if best.status is Status.NO_LIMIT:
+        return "Offer more load, until throughput stops following it."
+    return "Change the capacity of one component at a time and see which one throughput follows."
+
+
+def _invalid(run: Run, findings: tuple[Finding, ...]) -> Verdict:
+    """A run in which the generator or the machine was at fault says nothing about the system."""
+    blamed = {reason.blames for reason in run.reasons}
+    status = Status.GENERATOR if "generator" in blamed else Status.HOST
+    return Verdict(
+        limit=str(status),
+        status=status,
+        sentence=f"INVALID run, no verdict on the system: {'; '.join(r.sentence.rstrip('.') for r in run.reasons)}.",
+        evidence=(),
+        doubt=(),
+        next="Remove the cause and run the campaign again: give the generator more CPU, or the machine quiet.",
+        limits=(),
+        findings=findings,
+    )
+
+
+def _nothing_carried(limits: tuple[Limit, ...], findings: tuple[Finding, ...]) -> Verdict:
+    return Verdict(
+        limit=str(Status.UNCLEAR),
+        status=Status.UNCLEAR,
+        sentence="Not one order was carried, so there is no throughput to explain.",
+        evidence=(),
+        doubt=("The errors say more than any figure here.",),
+        next="Look at the errors by kind and at the events of the run, then run one gateway alone.",
+        limits=limits,
+        findings=findings,
+    )

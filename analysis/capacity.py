@@ -1,0 +1,64 @@
+"""How many cores a component could keep busy, and what sets that number: its quota, its threads, or the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from deploy.topology import Topology, cores_of
+from loadgen.record import Run, Window
+
+SINGLE_THREADED = frozenset({"gateway", "redis", "haproxy", "settler"})
+"""One event loop each, so no instance can use more than one core. HAProxy runs with one thread here."""
+PART_OF_TOPOLOGY = {"gateway": "gateways", "postgres": "ledger"}
+"""Components whose section of the topology has another name."""
+
+
+class BoundBy(StrEnum):
+    QUOTA = "quota"
+    THREADS = "threads"
+    HOST = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    cores: float
+    """All instances together."""
+    bound_by: BoundBy
+    instances: int
+
+    @property
+    def each(self) -> float:
+        return self.cores / self.instances
+
+    def __str__(self) -> str:
+        times = f"{self.instances} × " if self.instances > 1 else ""
+        match self.bound_by:
+            case BoundBy.QUOTA:
+                return f"its quota of {times}{self.each:.2g} cores"
+            case BoundBy.THREADS:
+                return f"its {self.instances} threads" if self.instances > 1 else "its one thread"
+            case BoundBy.HOST:
+                return f"the host's {self.cores:g} cores"
+
+
+def capacity(run: Run, window: Window, component: str, instances: int) -> Capacity:
+    """What `instances` of the component may use; a window without topology is judged by the machine alone."""
+    cpuset_cores, quota = float(run.machine.cores), None
+    if run.topologies[window.name]:
+        section = getattr(topology_of(run, window), PART_OF_TOPOLOGY.get(component, component), None)
+        quota = getattr(section, "cpu_cores", None)
+        if cpuset := getattr(section, "cpuset", None):
+            cpuset_cores = float(len(cores_of(cpuset)))
+    threads = instances if component in SINGLE_THREADED else float("inf")
+    limits = {
+        BoundBy.QUOTA: quota * instances if quota is not None else float("inf"),
+        BoundBy.THREADS: threads,
+        BoundBy.HOST: cpuset_cores,
+    }
+    bound_by = min(limits, key=lambda kind: limits[kind])
+    return Capacity(limits[bound_by], bound_by, instances)
+
+
+def topology_of(run: Run, window: Window) -> Topology:
+    return Topology.model_validate(run.topologies[window.name])
