@@ -77,10 +77,7 @@ def install() -> None:
     elif may_sudo():
         run(["sudo", "-n", sys.executable, "-B", "-m", "deploy.install.debian"], "installing Debian packages")
     else:
-        raise MissingError(
-            f"Debian packages are missing: {' '.join(lacking)}\n"
-            f"This line installs them, and keeps their services stopped:\n\n    {the_line(lacking)}\n"
-        )
+        raise MissingError(f"This line installs them, and keeps their services stopped:\n\n    {the_line(lacking)}\n")
 
 
 PART = Part(check, install)

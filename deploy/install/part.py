@@ -115,7 +115,7 @@ def run(command: list[str], title: str, environment: Mapping[str, str] | None = 
         deadline.daemon = True
         deadline.start()
         for line in process.stdout:
-            tail.append(line.rstrip())
+            tail.append(line.strip())
         deadline.cancel()
     if process.returncode != 0:
         printed = "\n".join(f"    {line}" for line in tail)
