@@ -2,8 +2,8 @@
 
 A flow makes adds near the touch, cancels of its own resting orders and takers that cross, in the shares of a `Mix`.
 Prices follow one random walk a symbol that all users of a seed share, so their orders meet. All draws are made whether
-they are used or not, so what came of earlier orders changes which order a cancel names, never the sequence of intentions:
-the n-th step of a user wants the same in every run of the seed. A cancel with nothing to cancel becomes an add.
+they are used or not, so what came of earlier orders changes which order a cancel names, never the intentions: the n-th
+step of a user wants the same in every run of the seed. A cancel with nothing to cancel becomes an add.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOVE_SHARE = 0.1
 TAKER_REACH_TICKS = 5
 OFFSET_MEAN_TICKS = 5.0
 ADD_LOTS, TAKER_LOTS = (1, 10), (6, 30)
-"""A taker eats 3.3 adds on average: at the usual mix the book runs neither dry nor full (it grows by 5 % of the commands)."""
+"""A taker eats 3.3 adds on average: at the usual mix the book grows by no more than 5 % of the commands."""
 YOUTH = 8
 """How strongly cancels prefer young orders; old ones are likelier to be filled already."""
 RESTING_MAX = 256

@@ -1,0 +1,194 @@
+"""A campaign: which configurations to load, how, how often and in which order. One YAML file; a value, no side effects.
+
+`Campaign.read(path)` reads one and says every fault at once with its line; `plan()` lays out its windows. A campaign
+names a topology of `deploy/topologies` and varies it, or the load, along `sweep`: dotted names of the topology
+(`gateways`, `ledger.cpu_cores`) or of the load (`load.users`) → values. Every repetition runs each configuration once,
+in an order of its own drawn from the seed, so a machine that drifts drifts under all of them alike.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+
+from deploy import documents
+from deploy.documents import DocumentError, Fault
+from deploy.topology import Topology, TopologyError
+
+TOPOLOGIES = Path(__file__).resolve().parent.parent / "deploy" / "topologies"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Values = Annotated[list[int | float | str | bool], Field(min_length=1)]
+
+
+class CampaignError(DocumentError):
+    """What is wrong with a campaign, all of it."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Load(Section):
+    """Closed loop: each user sends its next command `think_time_s` after the answer to the last one."""
+
+    users: Annotated[int, Field(gt=0, le=10_000)]
+    think_time_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    warm_up_s: Annotated[float, Field(ge=0, le=3600)] = 4.0
+    duration_s: Annotated[float, Field(gt=0, le=86_400)]
+    timeout_s: PositiveFloat = 10.0
+
+
+class Flow(Section):
+    """The shares of adds near the touch, cancels and takers among the commands, and how many of the accounts trade."""
+
+    add: Share = 0.60
+    cancel: Share = 0.25
+    take: Share = 0.15
+    accounts: PositiveInt = 8
+
+    @model_validator(mode="after")
+    def _shares_sum_to_one(self) -> Self:
+        total = self.add + self.cancel + self.take
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"add + cancel + take is {total:g}; make it 1")
+        return self
+
+
+class Short(Section):
+    """What a run with --short changes: the same campaign, smaller, for continuous integration."""
+
+    repetitions: PositiveInt | None = None
+    warm_up_s: Annotated[float, Field(ge=0)] | None = None
+    duration_s: PositiveFloat | None = None
+    sweep: dict[str, Values] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWindow:
+    """One configuration, loaded once, named configuration/repetition; `position` counts from 0 as run."""
+
+    name: str
+    parameters: Mapping[str, Any]
+    repetition: int
+    position: int
+    load: Load
+    topology: Topology
+
+
+class Campaign(Section):
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    title: str
+    topology: str = Field(description="a file of deploy/topologies, without .yaml")
+    overrides: dict[str, Any] = Field(default={}, description="dotted name of the topology → value, for every window")
+    sweep: dict[str, Values] = {}
+    load: Load
+    flow: Flow = Flow()
+    repetitions: Annotated[int, Field(gt=0, le=1000)] = 1
+    order: Literal["random", "listed"] = "random"
+    seed: Annotated[int, Field(ge=0)] = 1
+    short: Short | None = None
+
+    @classmethod
+    def read(cls, path: Path | str, short: bool = False) -> Campaign:
+        """The campaign of a file, or its smaller self. Raises CampaignError with every fault."""
+        try:
+            campaign = documents.load(cls, Path(path), lambda found: [*found.faults(), *found.shortened().faults()])
+        except DocumentError as error:
+            raise CampaignError(error.faults) from error
+        return campaign.shortened() if short else campaign
+
+    def shortened(self) -> Campaign:
+        """With what `short` says in the place of the usual; the same campaign where it has no `short`."""
+        if self.short is None:
+            return self
+        change = self.short.model_dump(exclude_none=True)
+        load = self.load.model_copy(
+            update={key: change.pop(key) for key in ("warm_up_s", "duration_s") if key in change}
+        )
+        return self.model_copy(update={**change, "load": load, "short": None})
+
+    def as_yaml(self) -> str:
+        return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
+
+    def plan(self) -> list[PlannedWindow]:
+        """Every window in the order of running: randomised blocks, one a repetition."""
+        draw = Random(f"{self.seed}/order")
+        base = Topology.load(TOPOLOGIES / f"{self.topology}.yaml")
+        windows: list[PlannedWindow] = []
+        for repetition in range(1, self.repetitions + 1):
+            block = list(self._configurations())
+            if self.order == "random":
+                draw.shuffle(block)
+            for parameters in block:
+                load, topology = self._configured(base, parameters)
+                name = f"{configuration_name(parameters)}/{repetition}"
+                windows.append(PlannedWindow(name, parameters, repetition, len(windows), load, topology))
+        return windows
+
+    def duration_s(self) -> float:
+        """Time under load in all; renewing the cluster between windows comes on top."""
+        return sum(window.load.warm_up_s + window.load.duration_s for window in self.plan())
+
+    def faults(self) -> list[Fault]:
+        """What is wrong across fields."""
+        found = [
+            Fault(("sweep", key), f"names {value} twice; repeat a window by repetitions")
+            for key, values in self.sweep.items()
+            for value in {str(value): value for value in values if values.count(value) > 1}.values()
+        ]
+        path = TOPOLOGIES / f"{self.topology}.yaml"
+        if not path.is_file():
+            known = ", ".join(sorted(file.stem for file in TOPOLOGIES.glob("*.yaml")))
+            return [
+                *found,
+                Fault(("topology",), f"is {self.topology}, which is no file of deploy/topologies; use {known}"),
+            ]
+        try:
+            base = Topology.load(path)
+        except TopologyError as error:
+            return [*found, Fault(("topology",), str(error))]
+        return found + [fault for parameters in self._configurations() for fault in self._misfits(base, parameters)]
+
+    def _misfits(self, base: Topology, parameters: Mapping[str, Any]) -> Iterator[Fault]:
+        named = configuration_name(parameters)
+        try:
+            _, topology = self._configured(base, parameters)
+        except TopologyError as error:
+            yield from (Fault(("sweep",), f"{named}: {fault}") for fault in error.faults)
+        except ValidationError as error:
+            yield from (
+                Fault(("sweep", f"load.{fault.where[0]}"), fault.what) for fault in documents.field_faults(Load, error)
+            )
+        else:
+            cores = len(os.sched_getaffinity(0))
+            yield from (Fault(("sweep",), f"{named}: {documents.fault_text(f)}") for f in topology.faults(cores))
+            if self.flow.accounts > topology.accounts:
+                yield Fault(
+                    ("flow", "accounts"),
+                    f"is {self.flow.accounts}; the topology has {topology.accounts}, use at most those",
+                )
+
+    def _configurations(self) -> Iterator[dict[str, Any]]:
+        for values in itertools.product(*self.sweep.values()):
+            yield dict(zip(self.sweep, values, strict=True))
+
+    def _configured(self, base: Topology, parameters: Mapping[str, Any]) -> tuple[Load, Topology]:
+        """Raises TopologyError for what the topology does not take, ValidationError for what the load does not."""
+        of_load = {key.removeprefix("load."): value for key, value in parameters.items() if key.startswith("load.")}
+        of_topology = {key: value for key, value in parameters.items() if not key.startswith("load.")}
+        load = Load.model_validate({**self.load.model_dump(), **of_load})
+        return load, base.with_overrides({**self.overrides, **of_topology})
+
+
+def configuration_name(parameters: Mapping[str, Any]) -> str:
+    """`gateways=2`, `gateways=2,users=40`; `base` where nothing is swept."""
+    return ",".join(f"{key.removeprefix('load.')}={value}" for key, value in parameters.items()) or "base"

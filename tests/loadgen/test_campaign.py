@@ -1,0 +1,103 @@
+"""A campaign is read whole or refused with every fault and its line; its plan is random, interleaved and repeatable."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from loadgen.campaign import Campaign, CampaignError
+
+CAMPAIGNS = sorted((Path(__file__).parents[2] / "loadgen" / "campaigns").glob("*.yaml"))
+GOOD = """\
+name: tiny
+title: Two gateways
+topology: unbounded
+sweep:
+  gateways: [1, 2, 4]
+  load.users: [10, 20]
+load:
+  users: 40
+  think_time_s: 0.5
+  duration_s: 10
+repetitions: 3
+seed: 7
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    return path
+
+
+def faults(tmp_path: Path, text: str) -> list[str]:
+    with pytest.raises(CampaignError) as caught:
+        Campaign.read(written(tmp_path, text))
+    return [fault.replace(f"{tmp_path}/", "") for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize("path", CAMPAIGNS, ids=lambda path: path.stem)
+def test_every_shipped_campaign_is_read_and_planned_long_and_short(path: Path) -> None:
+    campaign, short = Campaign.read(path), Campaign.read(path, short=True)
+    assert campaign.name == path.stem
+    assert len(campaign.plan()) > 0
+    assert short.duration_s() < campaign.duration_s()
+
+
+def test_each_repetition_runs_every_configuration_once_in_an_order_of_its_own(tmp_path: Path) -> None:
+    plan = Campaign.read(written(tmp_path, GOOD)).plan()
+    assert [window.position for window in plan] == list(range(18))
+    blocks = [[w.name.rpartition("/")[0] for w in plan[start : start + 6]] for start in (0, 6, 12)]
+    assert all(len(set(block)) == 6 for block in blocks)
+    assert Counter(blocks[0]) == Counter(blocks[1]) == Counter(blocks[2])
+    assert len({tuple(block) for block in blocks}) > 1
+    assert [window.name for window in Campaign.read(written(tmp_path, GOOD)).plan()] == [w.name for w in plan]
+    other_seed = GOOD.replace("seed: 7", "seed: 8")
+    assert [window.name for window in Campaign.read(written(tmp_path, other_seed)).plan()] != [w.name for w in plan]
+
+
+def test_a_window_has_the_topology_and_the_load_of_its_parameters(tmp_path: Path) -> None:
+    listed = GOOD + "order: listed\noverrides: {ledger.shared_buffers_mb: 64}\n"
+    last = Campaign.read(written(tmp_path, listed)).plan()[-1]
+    assert last.name == "gateways=4,users=20/3"
+    assert last.parameters == {"gateways": 4, "load.users": 20}
+    assert (last.topology.gateways.replicas, last.topology.ledger.shared_buffers_mb) == (4, 64)
+    assert (last.load.users, last.load.think_time_s) == (20, 0.5)
+
+
+def test_every_fault_is_said_at_once_with_its_line(tmp_path: Path) -> None:
+    broken = GOOD.replace("users: 40", "users: -5").replace("title", "titel").replace("0.5", "-1")
+    assert faults(tmp_path, broken) == [
+        "c.yaml:1: title: is missing; add it",
+        "c.yaml:2: titel: is not known; did you mean title?",
+        "c.yaml:8: load.users: is -5; use a number above 0",
+        "c.yaml:9: load.think_time_s: is -1; use 0.0 or more",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("topology: unbounded", "topology: nowhere", "c.yaml:3: topology: is nowhere, which is no file of"),
+        ("[1, 2, 4]", "[]", "c.yaml:5: sweep.gateways: "),
+        ("[1, 2, 4]", "[2, 2]", "c.yaml:5: sweep.gateways: names 2 twice"),
+        ("[1, 2, 4]", "[1, -4]", "gateways=-4,users=10: overrides: gateways.replicas: is -4; use 1 or more"),
+        ("  gateways:", "  gatways:", "gatways"),
+        ("load.users: [10, 20]", "load.users: [0]", "c.yaml:6: sweep.load.users: is 0; use a number above 0"),
+        ("load.users: [10, 20]", "load.rate: [1]", "c.yaml:6: sweep.load.rate: is not known"),
+        ("seed: 7", "flow: {add: 0.9}", "c.yaml:12: flow: add + cancel + take is 1.3; make it 1"),
+        ("seed: 7", "flow: {accounts: 1000}", "c.yaml:12: flow.accounts: is 1000; the topology has 64"),
+        ("seed: 7", "short: {repetitions: 0}", "c.yaml:12: short.repetitions: is 0; use a number above 0"),
+        ("seed: 7", "seed: [", "not YAML"),
+    ],
+)
+def test_a_fault_names_the_place_and_the_remedy(tmp_path: Path, old: str, new: str, said: str) -> None:
+    found = faults(tmp_path, GOOD.replace(old, new))
+    assert [fault for fault in found if said in fault], found
+
+
+def test_a_campaign_written_as_run_reads_back_as_itself(tmp_path: Path) -> None:
+    campaign = Campaign.read(written(tmp_path, GOOD))
+    assert Campaign.read(written(tmp_path, campaign.as_yaml())) == campaign
