@@ -21,7 +21,7 @@ class MetricType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A time series family. `name` is as scraped: a counter ends in `_total`. `buckets` are upper bounds in the unit."""
+    """A time series family. `name` is as scraped: a counter ends in `_total`. `buckets` are bounds in the unit."""
 
     name: str
     type: MetricType

@@ -1,12 +1,8 @@
-"""API keys: made here, kept as hashes. `python -m target_system.ledger.keys --dsn DSN --count N --out FILE`.
-
-A key is 256 random bits, so one round of SHA-256 is enough; a slow hash protects passwords that people choose.
-"""
+"""API keys: made here, kept as hashes. `python -m target_system.ledger.keys --dsn DSN --count N --out FILE`."""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import secrets
@@ -15,9 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-
-def key_hash(key: bytes) -> bytes:
-    return hashlib.sha256(key).digest()
+from target_system.ledger.queries import key_hash
 
 
 def create_keys(dsn: str, accounts: Iterable[int]) -> dict[int, str]:

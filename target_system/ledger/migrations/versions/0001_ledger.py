@@ -1,7 +1,7 @@
 """Commands, trades and API keys. Rows are inserted once and never updated.
 
-The cost of an insert bounds the whole pipeline, so there are few indexes. Trades need no index on their own id: a command's
-trades are inserted in the statement that inserts the command, and only if that row is new.
+The cost of an insert bounds the whole pipeline, so there are few indexes. Trades need no index on their own id: a
+command's trades are inserted in the statement that inserts the command, and only if that row is new.
 """
 
 from alembic import op

@@ -1,0 +1,237 @@
+"""The HTTP edge: FastAPI with every endpoint and its description, and a short way past it for the hot ones.
+
+A request through FastAPI's middleware, router and dependencies costs about as much as everything that the gateway
+does for an order. So POST and DELETE of orders are taken out in front (`OrderLane`), read from the raw ASGI messages,
+and answered by the same functions that FastAPI's routes call.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from target_system.gateway import replies
+from target_system.gateway.access import key_in
+from target_system.gateway.orders_edge import CANCEL, PLACE
+from target_system.gateway.replies import Fault, Header, Reply
+from target_system.gateway.schemas import (
+    BookAnswer,
+    CancelAnswer,
+    OrderAnswer,
+    OrderRequest,
+    OrderState,
+    PortfolioAnswer,
+    Problem,
+    problems,
+)
+from target_system.gateway.service import Gateway
+from target_system.ledger.connections import LedgerAway
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+ORDERS = "/v1/orders"
+READ_ORDER = "GET /v1/orders/{id}"
+READ_BOOK = "GET /v1/book/{symbol}"
+READ_PORTFOLIO = "GET /v1/portfolio"
+OTHER = "other"
+ORDER_ID_MAX = 2**63 - 1
+
+
+class Edge:
+    """Runs a handler, sends its reply, counts it, and lets no error out."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway, self._get = gateway, gateway.telemetry.metrics.get
+
+    async def answer(self, endpoint: str, began: int, reply: Awaitable[Reply]) -> Reply:
+        try:
+            said = await reply
+        except Exception as error:  # noqa: BLE001 - the last line before the client; the cause goes to the log
+            self._gateway.telemetry.log.error(
+                "failed", endpoint=endpoint, error=repr(error), traceback=traceback.format_exc()
+            )
+            said = replies.internal_error()
+        self._get("gateway_request_seconds", endpoint, said.outcome).observe((time.monotonic_ns() - began) * 1e-9)
+        return said
+
+
+class OrderLane:
+    """The ASGI application: orders are handled here, all else by FastAPI."""
+
+    def __init__(self, gateway: Gateway, rest: FastAPI) -> None:
+        self._orders, self._rest, self._edge = gateway.orders, rest, Edge(gateway)
+        self._body_bytes_max = gateway.settings.body_bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            began = time.monotonic_ns()
+            method, path = scope["method"], scope["path"]
+            if method == "POST" and path == ORDERS:
+                reply = await self._edge.answer(PLACE, began, self._place(scope["headers"], receive, began))
+                return await send_reply(reply, send)
+            if method == "DELETE" and path.startswith(ORDERS + "/"):
+                order_id = order_id_in(path[len(ORDERS) + 1 :])
+                if order_id is not None:
+                    cancel = self._orders.cancel(scope["headers"], order_id, began)
+                    return await send_reply(await self._edge.answer(CANCEL, began, cancel), send)
+        await self._rest(scope, receive, send)
+        return None
+
+    async def _place(self, headers: list[Header], receive: Receive, began: int) -> Reply:
+        body = await read_body(receive, self._body_bytes_max)
+        if body is None:
+            return replies.too_large(self._body_bytes_max)
+        return await self._orders.place(headers, body, began)
+
+
+def order_id_in(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 19 and text[0] != "0" else None
+
+
+async def read_body(receive: Receive, limit_bytes: int) -> bytes | None:
+    """The whole body, or None if it is longer than the limit."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body") and len(body) <= limit_bytes:
+        message = await receive()
+        body += message.get("body", b"")
+    return body if len(body) <= limit_bytes else None
+
+
+async def send_reply(reply: Reply, send: Send) -> None:
+    headers = [*reply.headers, (b"content-length", b"%d" % len(reply.body))]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+def response_of(reply: Reply) -> Response:
+    headers = {name.decode(): value.decode() for name, value in reply.headers}
+    return Response(reply.body, reply.status, headers)
+
+
+def build(gateway: Gateway) -> OrderLane:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await gateway.start()
+        try:
+            yield
+        finally:
+            await gateway.stop()
+
+    app = FastAPI(title="Order gateway", version="1", lifespan=lifespan)
+    describe_problems(app)
+    add_orders(app, gateway)
+    add_reads(app, gateway)
+    add_operations(app, gateway)
+    return OrderLane(gateway, app)
+
+
+def describe_problems(app: FastAPI) -> None:
+    """Errors of FastAPI's own become problem documents too, and their schema a part of the description."""
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_: Request, error: HTTPException) -> Response:
+        title = HTTPStatus(error.status_code).phrase
+        said = replies.problem(error.status_code, "http", title, str(error.detail), outcome="invalid")
+        return response_of(dataclasses.replace(said, headers=(*said.headers, *raw_headers(error))))
+
+    @app.exception_handler(RequestValidationError)
+    async def validation_error(_: Request, error: RequestValidationError) -> Response:
+        faults = [Fault("/" + "/".join(str(part) for part in e["loc"]), e["msg"]) for e in error.errors()]
+        return response_of(replies.invalid("invalid-request", "The request has faults", faults))
+
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        described = generate()
+        schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        described["components"]["schemas"].update(schema.pop("$defs", {}), Problem=schema)
+        return described
+
+    app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to extend it
+
+
+def raw_headers(error: HTTPException) -> list[Header]:
+    return [(name.encode(), value.encode()) for name, value in (error.headers or {}).items()]
+
+
+def add_orders(app: FastAPI, gateway: Gateway) -> None:
+    edge = Edge(gateway)
+    body = {"content": {"application/json": {"schema": OrderRequest.model_json_schema()}}, "required": True}
+
+    @app.post(
+        ORDERS, status_code=201, response_model=OrderAnswer, openapi_extra={"requestBody": body},
+        responses=problems(400, 401, 409, 413, 415, 422, 503, 504), summary="Place an order",
+    )  # fmt: skip
+    async def place(request: Request) -> Response:
+        """A repeated client order id returns the first answer, with `Idempotent-Replayed: true`."""
+        began = time.monotonic_ns()
+        handled = gateway.orders.place(request.headers.raw, await request.body(), began)
+        return response_of(await edge.answer(PLACE, began, handled))
+
+    @app.delete(
+        ORDERS + "/{order_id}", response_model=CancelAnswer, responses=problems(401, 422, 503, 504),
+        summary="Cancel an order",
+    )  # fmt: skip
+    async def cancel(order_id: int, request: Request) -> Response:
+        began = time.monotonic_ns()
+        return response_of(
+            await edge.answer(CANCEL, began, gateway.orders.cancel(request.headers.raw, order_id, began))
+        )
+
+
+def add_reads(app: FastAPI, gateway: Gateway) -> None:
+    edge, reads = Edge(gateway), gateway.reads
+
+    async def as_account(request: Request, read: Callable[[int], Awaitable[Reply]]) -> Reply:
+        try:
+            account = await gateway.access.account_of(key_in(request.headers.raw))
+        except LedgerAway as error:
+            return replies.unavailable("ledger-away", f"the API key could not be looked up: {error}")
+        return replies.unauthenticated() if account is None else await read(account)
+
+    async def watched(endpoint: str, request: Request, read: Callable[[int], Awaitable[Reply]]) -> Response:
+        return response_of(await edge.answer(endpoint, time.monotonic_ns(), as_account(request, read)))
+
+    @app.get(ORDERS + "/{order_id}", response_model=OrderState, responses=problems(401, 404, 503))
+    async def order(order_id: int, request: Request) -> Response:
+        """One of the account's own orders, from the ledger."""
+        return await watched(READ_ORDER, request, lambda account: reads.order(account, order_id))
+
+    @app.get("/v1/book/{symbol}", response_model=BookAnswer, responses=problems(401, 404, 503))
+    async def book(symbol: str, request: Request) -> Response:
+        """The last book, some 100 ms old at most while the settler runs."""
+        return await watched(READ_BOOK, request, lambda _: reads.book(symbol))
+
+    @app.get("/v1/portfolio", response_model=PortfolioAnswer, responses=problems(401, 503))
+    async def portfolio(request: Request) -> Response:
+        """The account's positions, from Redis; from the ledger while Redis is away."""
+        return await watched(READ_PORTFOLIO, request, reads.portfolio)
+
+
+def add_operations(app: FastAPI, gateway: Gateway) -> None:
+    @app.get("/healthz", summary="Whether the process is alive")
+    async def healthz() -> dict[str, str]:
+        return {"status": "alive", "name": gateway.settings.name}
+
+    @app.get("/readyz", summary="Whether it should get orders", responses=problems(503))
+    async def readyz() -> Response:
+        reasons = gateway.not_ready()
+        if reasons:
+            return response_of(replies.unavailable("not-ready", "; ".join(reasons)))
+        return Response(b'{"status":"ready"}', media_type="application/json")
+
+    @app.get("/metrics", summary="OpenMetrics", response_class=Response)
+    async def metrics() -> Response:
+        return Response(gateway.exposition(), headers={"content-type": gateway.telemetry.metrics.content_type})

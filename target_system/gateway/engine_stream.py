@@ -1,0 +1,158 @@
+"""One stream to the engine: commands queued in the same turn of the event loop go out in one message.
+
+Every command has a deadline. When the stream breaks, a new one is opened with back-off and what is still unanswered is
+sent again: safe, because the engine knows a command by its account and client order id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+import grpc
+
+from target_system.proto import engine_pb2 as pb
+from target_system.proto.engine_pb2_grpc import EngineStub
+
+BACK_OFF_S = (0.02, 0.05, 0.1, 0.2, 0.5)
+SWEEP_S = 0.02
+STATUS_DEADLINE_S = 1.0
+BATCH_MAX = 256
+CHANNEL_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+
+class NoResult(Enum):
+    """Why a command has no result."""
+
+    NEVER_SENT = "never sent"  # it did not happen
+    NOT_ANSWERED = "not answered"  # it may have happened
+
+
+@dataclass(slots=True)
+class Pending:
+    command: pb.Command
+    answer: asyncio.Future[pb.Result | NoResult]
+    deadline: float
+    sent: bool = False
+
+
+class StreamWatcher(Protocol):
+    def batch_sent(self, commands: int) -> None: ...
+    def connected(self, resent: int) -> None: ...
+    def lost(self, error: str, pending: int) -> None: ...
+    def unlike(self, error: str) -> None: ...
+
+
+class EngineStream:
+    """`run` keeps the stream open until it is cancelled; `ask` may be called at any time."""
+
+    def __init__(
+        self, target: str, deadline_s: float, check: Callable[[pb.StatusReply], str | None], watcher: StreamWatcher
+    ) -> None:
+        """`check` says what is wrong with the engine's status, or None."""
+        self._target, self._deadline_s, self._check, self._watcher = target, deadline_s, check, watcher
+        self._pending: dict[int, Pending] = {}
+        self._outbox: list[Pending] = []
+        self._wake = asyncio.Event()
+        self._requests = 0
+        self.is_connected = False
+        self.stub: Any = None
+
+    async def ask(self, command: pb.Command) -> pb.Result | NoResult:
+        """The command's result, or why there is none by the deadline. Sets `command.request`."""
+        self._requests += 1
+        command.request = self._requests
+        answer: asyncio.Future[pb.Result | NoResult] = asyncio.get_running_loop().create_future()
+        pending = Pending(command, answer, time.monotonic() + self._deadline_s)
+        self._pending[command.request] = pending
+        self._outbox.append(pending)
+        self._wake.set()
+        return await answer
+
+    async def run(self) -> None:
+        sweeper = asyncio.create_task(self._sweep())
+        attempt = 0
+        try:
+            async with grpc.aio.insecure_channel(self._target, options=CHANNEL_OPTIONS) as channel:
+                self.stub = EngineStub(channel)
+                while True:
+                    attempt = 0 if await self._open_once() else attempt + 1
+                    await asyncio.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
+        finally:
+            sweeper.cancel()
+
+    async def _open_once(self) -> bool:
+        """Serve one stream until it breaks. False if it could not even be opened."""
+        try:
+            status = await self.stub.Status(pb.StatusRequest(), timeout=STATUS_DEADLINE_S)
+            if (wrong := self._check(status)) is not None:
+                self._watcher.unlike(wrong)
+                return False
+            await self._serve(self.stub.Stream())
+        except grpc.aio.AioRpcError as error:
+            was_connected, self.is_connected = self.is_connected, False
+            self._watcher.lost(f"{error.code().name}: {error.details()}", len(self._pending))
+            return was_connected
+        self.is_connected = False
+        self._watcher.lost("the engine ended the stream", len(self._pending))
+        return True
+
+    async def _serve(self, call: Any) -> None:
+        self._outbox = list(self._pending.values())
+        self.is_connected = True
+        self._watcher.connected(len(self._outbox))
+        writer = asyncio.create_task(self._write(call))
+        try:
+            while (batch := await call.read()) is not grpc.aio.EOF:
+                self._deliver(batch)
+            await self._raise_status(call)
+        finally:
+            call.cancel()
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+    async def _raise_status(self, call: Any) -> None:
+        code = await call.code()
+        if code is not grpc.StatusCode.OK:
+            raise grpc.aio.AioRpcError(code, await call.initial_metadata(), await call.trailing_metadata())
+
+    async def _write(self, call: Any) -> None:
+        self._wake.set()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._outbox:
+                batch, self._outbox = self._outbox[:BATCH_MAX], self._outbox[BATCH_MAX:]
+                for pending in batch:
+                    pending.sent = True
+                self._watcher.batch_sent(len(batch))
+                await call.write(pb.CommandBatch(commands=[pending.command for pending in batch]))
+
+    def _deliver(self, batch: pb.ResultBatch) -> None:
+        for result in batch.results:
+            pending = self._pending.pop(result.request, None)
+            if pending is not None and not pending.answer.done():
+                pending.answer.set_result(result)
+
+    async def _sweep(self) -> None:
+        """Give up what is past its deadline. The dictionary is in order of deadlines, so the rest need no look."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = time.monotonic()
+            while self._pending:
+                request, oldest = next(iter(self._pending.items()))
+                if oldest.deadline > now:
+                    break
+                del self._pending[request]
+                self._outbox = [pending for pending in self._outbox if pending is not oldest]
+                if not oldest.answer.done():
+                    oldest.answer.set_result(NoResult.NOT_ANSWERED if oldest.sent else NoResult.NEVER_SENT)

@@ -1,0 +1,124 @@
+"""One gateway with all that it talks to: assembled from the settings, started, drained, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import BinaryIO
+
+from target_system.gateway.access import Access
+from target_system.gateway.engine_stream import EngineStream
+from target_system.gateway.events import EngineEvents, LedgerEvents, redis_events
+from target_system.gateway.order_path import OrderPath
+from target_system.gateway.orders_edge import OrdersEdge, Work
+from target_system.gateway.reads import Reads
+from target_system.gateway.validation import Tradable
+from target_system.ledger import projection
+from target_system.ledger.connections import for_each_shard
+from target_system.ledger.rows import Symbols
+from target_system.ledger.write_path import PerOrder
+from target_system.proto import engine_pb2 as pb
+from target_system.risk.limits import Limits
+from target_system.settings import GatewaySettings, password_of
+from target_system.telemetry import Telemetry, watch_event_loop
+from target_system.tracing import OrderTracer, otlp_exporter
+
+
+class Gateway:
+    def __init__(self, settings: GatewaySettings, out: BinaryIO | None = None) -> None:
+        self.settings = settings
+        self.telemetry = Telemetry("gateway", settings.name, out)
+        self.tracer = OrderTracer("gateway", settings.name, otlp_exporter(settings.otlp_endpoint), settings.trace_ratio)
+        self.work = Work(settings.in_flight_max)
+        ledger_s, redis_s, read_s = (
+            ms / 1000 for ms in (settings.ledger_deadline_ms, settings.redis_deadline_ms, settings.read_deadline_ms)
+        )
+        symbols = Symbols(settings.symbols, len(settings.ledger_dsns))
+        self.shards = for_each_shard(
+            settings.ledger_dsns, settings.ledger_pool_size, LedgerEvents(self.telemetry), settings.ledger_deadline_ms
+        )
+        self.engine = EngineStream(
+            settings.engine_target,
+            settings.engine_deadline_ms / 1000,
+            self._difference,
+            EngineEvents(self.telemetry, settings.engine_target),
+        )
+        self._redis = projection.connect(settings.redis_url, password_of(settings.redis_password_file), redis_s)
+        get = self.telemetry.metrics.get
+        path = OrderPath(
+            self.engine,
+            PerOrder(self.shards, ledger_s, get("gateway_ledger_retries_total").inc),
+            projection.Projection(
+                self._redis, redis_s, get("gateway_projection_batch_commands").observe, redis_events(self.telemetry)
+            ),
+            symbols,
+            get("gateway_projection_skipped_total").inc,
+        )
+        self.access = Access(self.shards[0], read_s)
+        tradable = Tradable(frozenset(settings.symbols), settings.price_ticks_min, settings.price_ticks_max)
+        limits = Limits(settings.quantity_lots_max, settings.notional_max)
+        self.orders = OrdersEdge(self.access, path, tradable, limits, self.work, self.telemetry, self.tracer)
+        self.reads = Reads(self.shards, self._redis, lambda: self.engine.stub, symbols, read_s)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        for shard in self.shards:
+            shard.start()
+        lag = self.telemetry.metrics.get("gateway_event_loop_lag_seconds")
+        self._tasks = [asyncio.create_task(self.engine.run()), asyncio.create_task(watch_event_loop(lag))]
+        self.telemetry.log.info("started", host=self.settings.host, port=self.settings.port)
+
+    async def stop(self) -> None:
+        """After the last answer: close everything."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for shard in self.shards:
+            await shard.close()
+        with suppress(*projection.LOST):
+            await self._redis.aclose()
+        self.telemetry.log.info("stopped", in_flight=self.work.in_flight)
+        await asyncio.to_thread(self.tracer.close)
+        self.telemetry.close()
+
+    def begin_stop(self) -> None:
+        self.work.is_stopping = True
+        self.telemetry.log.info("stopping", in_flight=self.work.in_flight)
+
+    def not_ready(self) -> list[str]:
+        """Why this gateway should get no orders now; empty if it should."""
+        return [*self._reasons()]
+
+    def _reasons(self) -> Iterator[str]:
+        if self.work.is_stopping:
+            yield "stopping"
+        if not self.engine.is_connected:
+            yield "no stream to the engine"
+        for shard in self.shards:
+            if not shard.open_count:
+                yield f"no connection to ledger shard {shard.shard}"
+
+    def exposition(self) -> bytes:
+        get = self.telemetry.metrics.get
+        get("gateway_orders_in_flight").set(self.work.in_flight)
+        get("gateway_engine_connected").set(self.engine.is_connected)
+        for shard in self.shards:
+            get("gateway_ledger_waiters", shard.shard).set(shard.waiting)
+            get("gateway_ledger_connections", shard.shard, "idle").set(shard.free)
+            get("gateway_ledger_connections", shard.shard, "busy").set(shard.open_count - shard.free)
+        return self.telemetry.metrics.exposition()
+
+    def _difference(self, status: pb.StatusReply) -> str | None:
+        """What in the engine's status does not fit this gateway."""
+        told = self.settings
+        if status.replaying:
+            return "it replays its journal"
+        if tuple(status.symbols) != told.symbols:
+            return f"symbols: engine {list(status.symbols)}, gateway {list(told.symbols)}; start both with one list"
+        if told.price_ticks_min < status.price_ticks_min or told.price_ticks_max > status.price_ticks_max:
+            return (
+                f"prices: engine {status.price_ticks_min}..{status.price_ticks_max}, gateway "
+                f"{told.price_ticks_min}..{told.price_ticks_max}; the gateway's range must lie within the engine's"
+            )
+        return None

@@ -1,0 +1,120 @@
+"""Positions and last books in Redis: a projection of the ledger that may be lost whole at any time.
+
+`position:<account>` is a hash of `<symbol>` (lots) and `<symbol>:cash` (ticks × lots); `book:<symbol>` is the last book
+as JSON. The script beside this module applies a sequence number at most once, however often it is told of one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from target_system.ledger.rows import Delta, Entry
+
+WATERMARK = "projection:watermark"
+BEYOND = "projection:beyond"
+SCRIPT = (Path(__file__).parent / "projection.lua").read_text()
+REST_S = 0.5
+BATCH_MAX = 256
+
+LOST = (RedisError, OSError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    symbol: str
+    lots: int
+    cash: int
+    """Ticks × lots received minus paid."""
+
+
+def connect(url: str, password: str | None, deadline_s: float) -> redis.asyncio.Redis:
+    return redis.asyncio.Redis.from_url(
+        url, password=password, socket_timeout=deadline_s, socket_connect_timeout=deadline_s, max_connections=16
+    )
+
+
+def book_key(symbol: str) -> str:
+    return f"book:{symbol}"
+
+
+def position_key(account: int) -> str:
+    return f"position:{account}"
+
+
+def arguments(commands: Iterable[tuple[int, Sequence[Delta]]]) -> list[int | str]:
+    """The script's ARGV for these sequence numbers and their deltas."""
+    flat: list[int | str] = []
+    for sequence, deltas in commands:
+        flat += (sequence, len(deltas))
+        for delta in deltas:
+            flat += delta
+    return flat
+
+
+def positions_from(fields: dict[bytes, bytes]) -> list[Position]:
+    names = sorted(name.decode() for name in fields if not name.endswith(b":cash"))
+    return [Position(name, int(fields[name.encode()]), int(fields.get(f"{name}:cash".encode(), 0))) for name in names]
+
+
+class Projection:
+    """Applies entries through one script call at a time; entries that come meanwhile go together in the next call.
+
+    After an error or a missed deadline it rests: entries are skipped for a while instead of each waiting in vain.
+    """
+
+    def __init__(
+        self, client: redis.asyncio.Redis, deadline_s: float, on_batch: Callable[[int], None],
+        on_state: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._apply_script = client.register_script(SCRIPT)
+        self._deadline_s, self._on_batch, self._on_state = deadline_s, on_batch, on_state
+        self._waiting: list[Entry] = []
+        self._applied: asyncio.Future[bool] | None = None
+        self._sender: asyncio.Task[None] | None = None
+        self._rests_until = 0.0
+        self._away = False
+
+    async def apply(self, entry: Entry) -> bool:
+        """Whether Redis has it. False after the deadline or while Redis is away: the settler sees to it."""
+        if time.monotonic() < self._rests_until:
+            return False
+        self._waiting.append(entry)
+        if self._applied is None:
+            self._applied = asyncio.get_running_loop().create_future()
+        applied = self._applied
+        if self._sender is None:
+            self._sender = asyncio.get_running_loop().create_task(self._send())
+        return await asyncio.shield(applied)
+
+    async def _send(self) -> None:
+        while self._waiting:
+            batch, applied = self._waiting, self._applied
+            self._waiting, self._applied = [], None
+            self._on_batch(len(batch))
+            done = await self._call(batch)
+            if applied and not applied.done():
+                applied.set_result(done)
+        self._sender = None
+
+    async def _call(self, batch: list[Entry]) -> bool:
+        if time.monotonic() < self._rests_until:
+            return False
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await self._apply_script((WATERMARK, BEYOND), arguments((e.sequence, e.deltas) for e in batch))
+        except LOST as error:
+            self._rests_until = time.monotonic() + REST_S
+            self._away = True
+            self._on_state(f"{type(error).__name__}: {error}")
+            return False
+        if self._away:
+            self._away = False
+            self._on_state("")
+        return True

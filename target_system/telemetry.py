@@ -1,0 +1,138 @@
+"""What a component tells about itself: metrics from the register, JSON log lines, spans of a sample of orders.
+
+None of it may block the path it watches. Log lines go to a bounded queue that a thread writes out, spans to the SDK's
+bounded queue, and a metric's label children are looked up once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
+
+import orjson
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from target_system import signals
+from target_system.signals import MetricType
+
+LOG_LINES_MAX = 20_000
+LOG_WRITE_EVERY_S = 0.05
+LAG_TIMER_S = 0.02
+
+
+class Metrics:
+    """One component's families, each made once from its declaration; a name that is not declared is an error."""
+
+    content_type = CONTENT_TYPE_LATEST
+
+    def __init__(self, component: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._declared = {m.name: m for m in signals.METRICS.values() if m.component == component}
+        self._families: dict[str, Any] = {name: self._make(metric) for name, metric in self._declared.items()}
+        self._children: dict[tuple[str, ...], Any] = {}
+
+    def _make(self, metric: signals.Metric) -> Any:
+        if metric.type is MetricType.HISTOGRAM:
+            return Histogram(metric.name, metric.meaning, metric.labels, buckets=metric.buckets, registry=self.registry)
+        kind = Counter if metric.type is MetricType.COUNTER else Gauge
+        return kind(metric.name, metric.meaning, metric.labels, registry=self.registry)
+
+    def get(self, name: str, *labels: str) -> Any:
+        """The child with these label values, in the order of the declaration."""
+        child = self._children.get((name, *labels))
+        if child is None:
+            if name not in self._families:
+                raise KeyError(f"metric {name} is not declared for this component; add it to target_system/signals.py")
+            family = self._families[name]
+            child = self._children[(name, *labels)] = family.labels(*labels) if labels else family
+        return child
+
+    def exposition(self) -> bytes:
+        return bytes(generate_latest(self.registry))  # type: ignore[no-untyped-call]
+
+
+class LogWriter:
+    """Writes lines to a file from a thread of its own. When it cannot keep up the newest lines are lost and counted."""
+
+    def __init__(self, out: BinaryIO, on_drop: Callable[[], None]) -> None:
+        self._out, self._on_drop = out, on_drop
+        self._lines: deque[bytes] = deque()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, line: bytes) -> None:
+        if len(self._lines) >= LOG_LINES_MAX:
+            self._on_drop()
+        else:
+            self._lines.append(line)
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        self._stop.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOG_WRITE_EVERY_S):
+            self._write()
+        self._write()
+
+    def _write(self) -> None:
+        count = len(self._lines)
+        if count:
+            self._out.write(b"\n".join([*(self._lines.popleft() for _ in range(count)), b""]))
+            self._out.flush()
+
+
+def render(_logger: object, level: str, event: structlog.types.EventDict) -> bytes:
+    if event["event"] not in signals.LOG_EVENTS:
+        raise KeyError(f"log event {event['event']} is not declared; add it to target_system/signals.py")
+    return orjson.dumps({"ts": time.time_ns(), "level": level, **event}, default=repr)
+
+
+class _Sink:
+    """What structlog takes for a logger: every level puts the rendered line into the writer."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        self.info = self.warning = self.error = self.debug = writer.put
+
+
+class Telemetry:
+    """The metrics and the log of one process. `ts` of a line is wall clock nanoseconds."""
+
+    def __init__(self, component: str, instance: str, out: BinaryIO | None = None) -> None:
+        self.component, self.instance = component, instance
+        self.metrics = Metrics(component)
+        dropped = self.metrics.get(f"{component}_log_lines_dropped_total")
+        self._writer = LogWriter(out or sys.stdout.buffer, dropped.inc)
+        self.log: structlog.BoundLogger = structlog.wrap_logger(
+            _Sink(self._writer), processors=[render], component=component, instance=instance
+        )
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+async def watch_event_loop(gauge: Any) -> None:
+    """Set the gauge each second to the worst lateness of a short timer, in seconds."""
+    worst, until = 0.0, time.monotonic() + 1.0
+    while True:
+        due = time.monotonic() + LAG_TIMER_S
+        await asyncio.sleep(LAG_TIMER_S)
+        now = time.monotonic()
+        worst = max(worst, now - due)
+        if now >= until:
+            gauge.set(worst)
+            worst, until = 0.0, now + 1.0
+
+
+def log_fields(event: str, fields: Mapping[str, object]) -> dict[str, object]:
+    """Only the fields that the event declares; None is left out."""
+    return {name: fields[name] for name in signals.LOG_EVENTS[event].fields if fields.get(name) is not None}
