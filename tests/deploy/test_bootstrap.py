@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy import bootstrap
-from deploy.install import debian, environment, machine, part, tools
+from deploy.install import debian, engine, environment, machine, part, tools
 from deploy.install.part import Check, InstallError, MissingError, Part
 
 
@@ -262,3 +262,50 @@ def test_quotas_are_seen_in_both_versions_of_cgroups_and_missed_in_none(tmp_path
     (mount / "lab/cgroup.controllers").write_text("memory\n")
     lacking = machine.quotas(mount, membership)
     assert (lacking.ok, lacking.needed) == (False, False)
+
+
+# The engine
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout whose engine is one generated file, and a cache of its own."""
+    sources = tmp_path / "checkout" / "engine"
+    sources.mkdir(parents=True)
+    (sources / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.25)\nproject(engine LANGUAGES NONE)\n"
+        "add_custom_target(made ALL COMMAND ${CMAKE_COMMAND} -E copy ${CMAKE_SOURCE_DIR}/source engine)\n"
+    )
+    (sources / "source").write_text("one")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(part, "ROOT", tmp_path / "checkout")
+    monkeypatch.setattr(engine, "SOURCES", sources)
+    monkeypatch.setattr(engine, "PROTOS", sources)
+    return sources
+
+
+def test_the_engine_is_built_outside_the_tree_once_for_its_sources(clone: Path) -> None:
+    assert not engine.check().ok
+    engine.build()
+    assert engine.check().ok
+    assert (engine.engine_dir() / "engine").read_text() == "one"
+    assert sorted(path.name for path in clone.iterdir()) == ["CMakeLists.txt", "source"]
+    built_at = (engine.engine_dir() / "engine").stat().st_mtime_ns
+    engine.build()
+    assert (engine.engine_dir() / "engine").stat().st_mtime_ns == built_at
+
+
+def test_an_edited_source_is_a_build_of_its_own_and_the_old_one_stays(clone: Path) -> None:
+    engine.build()
+    first = engine.engine_dir()
+    (clone / "source").write_text("two")
+    assert not engine.check().ok
+    engine.build()
+    assert [(path / "engine").read_text() for path in (first, engine.engine_dir())] == ["one", "two"]
+
+
+def test_a_build_that_failed_is_not_taken_for_one(clone: Path) -> None:
+    (clone / "source").unlink()
+    with pytest.raises(InstallError, match="building the engine failed"):
+        engine.build()
+    assert not engine.check().ok
