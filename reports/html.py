@@ -1,0 +1,141 @@
+"""The page of a report: data and figures in, one self-contained HTML document out. No scripts, nothing fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports import charts
+
+FAULTS = ("lost", "duplicated", "holes", "mismatched", "in_doubt")
+"""Columns of the reconciliation in which anything but zero is bad news."""
+COLUMNS = ("acknowledged", *FAULTS, "resolved")
+TONES = {"suspected": "", "no limit at this load": "clear"}
+
+
+def render(content: Mapping[str, Any]) -> str:
+    return _environment().get_template("report.html.j2").render({**content, **_derived(content), **_charts(content)})
+
+
+def title(content: Mapping[str, Any]) -> str:
+    campaign = content["run"]["campaign"]
+    return str(campaign.get("title") or campaign.get("name") or content["run"]["id"])
+
+
+def reconciled(reconciliation: Mapping[str, Any]) -> tuple[bool, str, str]:
+    """(nothing is amiss, in five words, the figures)."""
+    wrong = {name: reconciliation[name] for name in FAULTS if reconciliation.get(name)}
+    acknowledged = reconciliation.get("acknowledged", 0)
+    if wrong:
+        counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in wrong.items())
+        return False, f"Not reconciled: {counts}", f"of {acknowledged:,} acknowledged orders and cancels"
+    detail = "every one found exactly once in the ledger and in the replayed journal"
+    return True, f"{acknowledged:,} acknowledged, 0 lost", detail
+
+
+def _derived(content: Mapping[str, Any]) -> dict[str, Any]:
+    rows = content["configurations"]
+    agreed, headline, detail = reconciled(content["reconciliation"])
+    by_window = content["reconciliation"].get("windows", {})
+    return {
+        "title": title(content),
+        "tone": TONES.get(content["verdict"]["status"], "warn") if content["valid"] else "bad",
+        "method": next(
+            (row["orders_per_s"]["method"] for row in rows if row["orders_per_s"]["method"]), "none: too short"
+        ),
+        "lost_nothing": agreed,
+        "reconciled": headline,
+        "reconciled_detail": detail,
+        "host_busy": max((row["host_busy"] for row in rows), default=0.0),
+        "stolen": max((row["steal_share"] for row in content["noise"]), default=0.0),
+        "components": list(dict.fromkeys(c["component"] for row in rows for c in row["components"])),
+        "error_kinds": sorted({kind for row in rows for kind in row["errors"]}),
+        "faults": FAULTS,
+        "reconciliation_columns": [name for name in COLUMNS if name in content["reconciliation"]],
+        "reconciliation_rows": [*by_window.items(), ("all", content["reconciliation"])],
+        "differences": [line for row in by_window.values() for line in row.get("differences", [])],
+        "campaign_yaml": yaml.safe_dump(content["run"]["campaign"], sort_keys=False, allow_unicode=True),
+    }
+
+
+def _charts(content: Mapping[str, Any]) -> dict[str, Markup | None]:
+    rows = [row for row in content["configurations"] if row["orders"]]
+    swept = content["swept"]
+    curves = [{"label": row["label"], "points": row["percentiles"]} for row in rows if row["percentiles"]]
+    residences = [
+        {"label": row["label"], "parts": [{"name": k, "value": v} for k, v in row["residence_ms"].items()]}
+        for row in rows
+        if row["residence_ms"]
+    ]
+    return {
+        "scaling_chart": _chart(charts.throughput, [{**row, "x": row["parameters"][swept]} for row in rows], swept)
+        if swept and len(rows) > 1
+        else None,
+        "percentile_chart": _chart(charts.percentiles, curves) if curves else None,
+        "residence_chart": _chart(charts.stacked, residences, "ms", "Time of an order by stage")
+        if residences
+        else None,
+        "demand_chart": _demand_chart(rows),
+        "timeline_chart": _chart(charts.timeline, content["timeline"]),
+    }
+
+
+def _demand_chart(rows: Sequence[Mapping[str, Any]]) -> Markup | None:
+    """The components of the order path by name, all others as one part."""
+    bars = []
+    for row in rows:
+        on_path = {c["component"]: c["demand_us"]["value"] for c in row["components"] if c["on_path"]}
+        beside = sum(c["demand_us"]["value"] for c in row["components"] if not c["on_path"])
+        parts = [
+            {"name": name, "value": value} for name, value in (*on_path.items(), ("beside the path", beside)) if value
+        ]
+        if parts:
+            bars.append({"label": row["label"], "parts": parts})
+    return (
+        _chart(charts.stacked, bars, "µs of CPU for each order", "CPU time of an order by component") if bars else None
+    )
+
+
+def _chart(draw: Any, *given: Any) -> Markup:
+    """The figures are built by this program from escaped text, so they go in as they are."""
+    return Markup(draw(*given))
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=_number, ms=_number, percent=_percent, cores=_cores, moment=_moment, clock=_clock)
+    return environment
+
+
+def _number(value: float) -> str:
+    """Three significant digits below a thousand, whole numbers above: 0.123, 12.3, 123, 1,234."""
+    if value == int(value) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
+def _cores(value: float) -> str:
+    return f"{value:.2g}"
+
+
+def _moment(iso: str) -> str:
+    return datetime.fromisoformat(iso).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _clock(t_ns: int) -> str:
+    return datetime.fromtimestamp(t_ns / 1e9, UTC).strftime("%H:%M:%S")
