@@ -143,7 +143,7 @@ def describe_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> Response:
         title = HTTPStatus(error.status_code).phrase
-        said = replies.problem(error.status_code, "http", title, str(error.detail), outcome="invalid")
+        said = replies.problem(error.status_code, "http", title, str(error.detail), told="invalid")
         return response_of(dataclasses.replace(said, headers=(*said.headers, *raw_headers(error))))
 
     @app.exception_handler(RequestValidationError)

@@ -161,7 +161,7 @@ def reply_to(answer: Answer | NoAnswer, client_order_id: str | None, status: int
         logged["reason"] = document["reason"] = REASONS[result.reason]
     if result.outcome == pb.REJECTED:
         return replies.problem(
-            422, "rejected", "The book refused it", f"reason: {document['reason']}", outcome="rejected",
+            422, "rejected", "The book refused it", f"reason: {document['reason']}", told="rejected",
             headers=headers, logged=logged, **document,
         )  # fmt: skip
     document["filled_lots"] = result.filled_lots
@@ -182,7 +182,7 @@ def reply_without_result(why: NoAnswer) -> Reply:
     if why is NoAnswer.ANOTHER_COMMAND:
         return replies.problem(
             409, "client-order-id-used", "Another order has this client order id",
-            "it was given before with other terms; choose a new client order id", outcome="conflict",
+            "it was given before with other terms; choose a new client order id", told="conflict",
         )  # fmt: skip
     return replies.outcome_unknown(why.value)
 

@@ -35,32 +35,32 @@ class Reply:
 
 
 def problem(
-    status: int, kind: str, title: str, detail: str, *, outcome: str, headers: tuple[Header, ...] = (),
+    status: int, kind: str, title: str, detail: str, *, told: str, headers: tuple[Header, ...] = (),
     logged: dict[str, object] | None = None, **members: object,
 ) -> Reply:  # fmt: skip
-    """`kind` is the last part of the problem's type; further members extend the document."""
+    """`kind` is the last part of its type, `told` the outcome for the metrics; further members extend the document."""
     document = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": detail, **members}
-    return Reply(status, orjson.dumps(document), outcome, (PROBLEM, *headers), logged or {})
+    return Reply(status, orjson.dumps(document), told, (PROBLEM, *headers), logged or {})
 
 
 def invalid(kind: str, title: str, faults: Sequence[Fault]) -> Reply:
     errors = [{"pointer": fault.pointer, "detail": fault.detail} for fault in faults]
-    return problem(422, kind, title, f"{len(errors)} fault(s); see errors", outcome="invalid", errors=errors)
+    return problem(422, kind, title, f"{len(errors)} fault(s); see errors", told="invalid", errors=errors)
 
 
 def malformed(detail: str) -> Reply:
-    return problem(400, "malformed", "The body is not a JSON object", detail, outcome="invalid")
+    return problem(400, "malformed", "The body is not a JSON object", detail, told="invalid")
 
 
 def unsupported_media_type() -> Reply:
     return problem(
-        415, "unsupported-media-type", "The body must be JSON", "send content-type: application/json", outcome="invalid"
+        415, "unsupported-media-type", "The body must be JSON", "send content-type: application/json", told="invalid"
     )
 
 
 def too_large(limit_bytes: int) -> Reply:
     return problem(
-        413, "too-large", "The body is too large", f"at most {limit_bytes} bytes are read", outcome="invalid",
+        413, "too-large", "The body is too large", f"at most {limit_bytes} bytes are read", told="invalid",
         headers=((b"connection", b"close"),),
     )  # fmt: skip
 
@@ -68,18 +68,18 @@ def too_large(limit_bytes: int) -> Reply:
 def unauthenticated() -> Reply:
     return problem(
         401, "unauthenticated", "No valid API key", "send authorization: Bearer <key>, or x-api-key: <key>",
-        outcome="unauthenticated", headers=((b"www-authenticate", b"Bearer"),),
+        told="unauthenticated", headers=((b"www-authenticate", b"Bearer"),),
     )  # fmt: skip
 
 
 def not_found(what: str) -> Reply:
-    return problem(404, "not-found", "Not found", what, outcome="not_found")
+    return problem(404, "not-found", "Not found", what, told="not_found")
 
 
 def unavailable(kind: str, detail: str) -> Reply:
     """It did not happen: sending it again is safe, now or to another gateway."""
     return problem(
-        503, kind, "Not accepted", f"{detail}; nothing was done, send it again", outcome="unavailable",
+        503, kind, "Not accepted", f"{detail}; nothing was done, send it again", told="unavailable",
         headers=(RETRY_SOON,),
     )  # fmt: skip
 
@@ -87,10 +87,10 @@ def unavailable(kind: str, detail: str) -> Reply:
 def outcome_unknown(detail: str) -> Reply:
     return problem(
         504, "outcome-unknown", "The outcome is not known yet",
-        f"{detail}; repeat the request with the same client order id to learn it", outcome="unknown",
+        f"{detail}; repeat the request with the same client order id to learn it", told="unknown",
         headers=(RETRY_SOON,),
     )  # fmt: skip
 
 
 def internal_error() -> Reply:
-    return problem(500, "internal", "Internal error", "the gateway's log has the cause", outcome="failed")
+    return problem(500, "internal", "Internal error", "the gateway's log has the cause", told="failed")

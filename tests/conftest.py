@@ -1,0 +1,33 @@
+"""The servers that tests share: started once, each test with a ledger and a Redis that are empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import Postgres, Redis, postgres_server, redis_server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def ledger_dsn(postgres: Postgres) -> str:
+    return postgres.new_ledger()
+
+
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[Redis]:
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(shared_redis: Redis) -> str:
+    with shared_redis.client() as client:
+        client.flushall()
+    return shared_redis.url
