@@ -124,10 +124,10 @@ class PlainEngine(EngineServicer):  # type: ignore[misc] # generated without ann
             return pb.Result(request=command.request, outcome=pb.NOT_SEQUENCED, reason=pb.QUEUE_FULL)
         return self.book.submit(command)
 
-    async def Submit(self, command: pb.Command, _: Any) -> pb.Result:  # noqa: N802 - gRPC's names
+    async def Submit(self, command: pb.Command, _: Any) -> pb.Result:
         return self._result(command)
 
-    async def Stream(self, requests: AsyncIterator[pb.CommandBatch], context: Any) -> AsyncIterator[pb.ResultBatch]:  # noqa: N802
+    async def Stream(self, requests: AsyncIterator[pb.CommandBatch], context: Any) -> AsyncIterator[pb.ResultBatch]:
         broken = asyncio.Event()
         self.streams.append(broken)
         while True:
@@ -145,10 +145,10 @@ class PlainEngine(EngineServicer):  # type: ignore[misc] # generated without ann
             if not self.is_silent:
                 yield pb.ResultBatch(results=results)
 
-    async def Results(self, request: pb.ResultsRequest, _: Any) -> pb.ResultBatch:  # noqa: N802
+    async def Results(self, request: pb.ResultsRequest, _: Any) -> pb.ResultBatch:
         return pb.ResultBatch(results=self.book.results[request.first_sequence - 1 : request.last_sequence])
 
-    async def Book(self, request: pb.BookRequest, _: Any) -> pb.BookReply:  # noqa: N802
+    async def Book(self, request: pb.BookRequest, _: Any) -> pb.BookReply:
         return pb.BookReply(
             sequence=len(self.book.results),
             bids=self.book.levels(request.symbol, pb.BUY, request.depth),
@@ -156,13 +156,13 @@ class PlainEngine(EngineServicer):  # type: ignore[misc] # generated without ann
             last_trade_price_ticks=self.book.last_price[request.symbol],
         )
 
-    async def Dump(self, _request: pb.DumpRequest, _: Any) -> AsyncIterator[pb.RestingOrders]:  # noqa: N802
+    async def Dump(self, _request: pb.DumpRequest, _: Any) -> AsyncIterator[pb.RestingOrders]:
         for orders in self.book.resting:
             bids = sorted((o for o in orders if o.side == pb.BUY), key=lambda o: (-o.price_ticks, o.order_id))
             asks = sorted((o for o in orders if o.side == pb.SELL), key=lambda o: (o.price_ticks, o.order_id))
             yield pb.RestingOrders(sequence=len(self.book.results), orders=[*bids, *asks])
 
-    async def Status(self, _request: pb.StatusRequest, _: Any) -> pb.StatusReply:  # noqa: N802
+    async def Status(self, _request: pb.StatusRequest, _: Any) -> pb.StatusReply:
         last = len(self.book.results)
         return pb.StatusReply(
             last_sequence=last, synced_sequence=last, last_trade_id=self.book.trades, symbols=self.book.symbols,

@@ -1,7 +1,8 @@
-"""Real servers for tests: an own Postgres and an own Redis on free ports, an engine in Python; each stopped at the end."""
+"""Real servers for tests: an own Postgres and an own Redis on free ports, stopped at the end; and waiting for a thing."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import pwd
@@ -37,6 +38,15 @@ def wait_until(condition: Callable[[], bool], what: str, deadline_s: float = STA
         if time.monotonic() > until:
             raise TimeoutError(f"{what} within {deadline_s} s")
         time.sleep(0.01)
+
+
+async def eventually(condition: Callable[[], bool], what: str, deadline_s: float = START_DEADLINE_S) -> None:
+    """`wait_until` for tests that run in an event loop."""
+    until = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > until:
+            raise TimeoutError(f"{what} within {deadline_s} s")
+        await asyncio.sleep(0.01)
 
 
 def stop(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:

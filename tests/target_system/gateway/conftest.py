@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import io
 from collections.abc import AsyncIterator
@@ -16,7 +15,7 @@ from target_system.gateway.service import Gateway
 from target_system.ledger.keys import create_keys
 from target_system.settings import GatewaySettings
 from tests.plain_engine import PlainEngine, plain_engine
-from tests.servers import free_port
+from tests.servers import eventually, free_port
 
 SYMBOLS = ("AAPL", "MSFT", "ZM")
 
@@ -62,14 +61,8 @@ async def open_desk(dsn: str, redis_url: str, **settings: object) -> AsyncIterat
             )
             for account in (1, 2)
         ]  # fmt: skip
-        await until_ready(gateway)
+        await eventually(lambda: not gateway.not_ready(), "the gateway is ready")
         yield Desk(gateway, engine, *clients, dsn, log)
-
-
-async def until_ready(gateway: Gateway) -> None:
-    async with asyncio.timeout(10):
-        while gateway.not_ready():
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

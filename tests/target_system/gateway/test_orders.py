@@ -6,6 +6,7 @@ import asyncio
 
 import psycopg
 
+from tests.servers import eventually
 from tests.target_system.gateway.conftest import Desk
 
 
@@ -81,9 +82,7 @@ async def test_orders_of_one_turn_share_a_message_to_the_engine(desk: Desk) -> N
 async def test_a_broken_stream_is_opened_again_and_nothing_is_lost(desk: Desk) -> None:
     desk.engine.is_silent = True
     waiting = asyncio.create_task(desk.alice.post("/v1/orders", json=desk.order()))
-    async with asyncio.timeout(5):
-        while not desk.engine.book.results:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: bool(desk.engine.book.results), "the engine has the order")
     desk.engine.is_silent = False
     desk.engine.break_streams()
     answer = await waiting
