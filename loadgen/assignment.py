@@ -1,0 +1,69 @@
+"""What the lab and its generator process say to each other, line by line, as JSON: one assignment in, reports out."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Trading(msgspec.Struct, frozen=True):
+    """An account and the key that speaks for it."""
+
+    account: int
+    api_key: str
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """One window's load. Keys travel through a pipe, so none is ever on a command line or on disk."""
+
+    host: str
+    port: int
+    users: int
+    think_time_s: float
+    warm_up_s: float
+    duration_s: float
+    timeout_s: float
+    seed: int
+    id_prefix: str
+    trading: tuple[Trading, ...]
+    symbols: tuple[str, ...]
+    add: float
+    cancel: float
+    take: float
+    receipts: str
+    """The file that the receipts go to."""
+
+
+class Started(msgspec.Struct, frozen=True, tag="started"):
+    started_ns: int
+    measured_from_ns: int
+    measured_until_ns: int
+
+
+class Second(msgspec.Struct, frozen=True, tag="second"):
+    """What was in one second of load. Quantiles are of the ok answers that came in it, 0 where there was none."""
+
+    t_ns: int
+    requests: int
+    outcomes: dict[str, int]
+    p50_ns: int
+    p99_ns: int
+    in_flight: int
+    cpu_seconds: float
+    wake_lag_p99_ns: int
+    think_error_p99_ns: int
+
+
+class Ended(msgspec.Struct, frozen=True, tag="ended"):
+    ended_ns: int
+    is_whole: bool
+    """False where it was told to stop before the time was up."""
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    reason: str
+    disk_is_full: bool
+
+
+Report = Started | Second | Ended | Failed
+decode_report = msgspec.json.Decoder(Report).decode
+encode = msgspec.json.Encoder().encode

@@ -1,0 +1,63 @@
+"""What became of every request, one small binary row each: cheap to write under load, read back whole after the window.
+
+The generator appends rows to a file, written out each second. From them `loadgen.latency` makes the acknowledgement
+ledger and the histograms once the load is over, so none of that costs the generator CPU while it measures.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+from pathlib import Path
+
+from loadgen.http_client import Failure
+
+FIELDS = (
+    ("user", "I"), ("number", "I"), ("account", "I"), ("kind", "H"), ("outcome", "H"), ("order_id", "Q"),
+    ("sequence", "Q"), ("intended_ns", "q"), ("sent_ns", "q"), ("answered_ns", "q"),
+)  # fmt: skip
+"""Name and `struct` code of each column, little-endian, in the order of `pack_receipt`'s arguments."""
+pack_receipt = struct.Struct("<" + "".join(code for _, code in FIELDS)).pack
+
+
+class Kind(IntEnum):
+    NEW = 0
+    CANCEL = 1
+
+
+OK = 0
+ABANDONED = 1
+"""Still unanswered when the generator was stopped."""
+FAILURES = {failure: code for code, failure in enumerate(Failure, start=2)}
+_NAMES = {OK: "ok", ABANDONED: "abandoned", **{code: failure.value for failure, code in FAILURES.items()}}
+_DOUBTFUL = frozenset({"abandoned", "reset", "timeout", "protocol", "http_504"})
+
+
+def outcome_name(code: int) -> str:
+    """`ok`, a failure's word, or `http_<status>` for every other answer."""
+    return _NAMES.get(code) or f"http_{code}"
+
+
+def in_doubt(outcome: str) -> bool:
+    """Whether a request that ended so may have happened all the same."""
+    return outcome in _DOUBTFUL
+
+
+class ReceiptFile:
+    """Rows kept in memory until `flush`, which appends them to the file. Raises OSError where the disk is full."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb", buffering=0)
+        self._rows: list[bytes] = []
+
+    def append(self, row: bytes) -> None:
+        self._rows.append(row)
+
+    def flush(self) -> None:
+        rows, self._rows = self._rows, []
+        if rows:
+            self._file.write(b"".join(rows))
+
+    def close(self) -> None:
+        self.flush()
+        self._file.close()

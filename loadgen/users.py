@@ -1,0 +1,178 @@
+"""The generator: `python -m loadgen.users`, a process of its own that only loads. The only import of locust.
+
+It reads its `Assignment`, JSON on one line, from standard input and writes its `Report`s, one a line, to standard
+output: `started` with the borders of the measured part, a `second` each second, then `ended`, or `failed` with the
+reason. It stops early on SIGTERM and when its standard input ends, as it does when the lab dies: no generator outlives
+its run.
+
+locust brings the users up and down and counts them. How they wait, send and measure is `loadgen.trader`: locust's own
+pacing and statistics round to milliseconds, and its client costs several times what the requests do.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from locust import User, task  # before gevent and the rest: it makes blocking calls cooperative
+from locust.env import Environment
+from locust.exception import StopUser
+
+import gevent  # isort: skip
+import gevent.event  # isort: skip
+import msgspec  # isort: skip
+
+from loadgen.assignment import Assignment, Ended, Failed, Report, Started, encode
+from loadgen.http_client import Connection
+from loadgen.meter import Meter
+from loadgen.order_flow import Mix, OrderFlow, PriceWalk
+from loadgen.receipts import ReceiptFile
+from loadgen.timer import Timer
+from loadgen.trader import Trader
+from loadgen.wire import Requests
+
+SECOND_NS = 1_000_000_000
+LEAD_NS = 200_000_000
+"""From the assignment to the first request: all users are up by then."""
+WAKE_EVERY_NS = 10_000_000
+LINGER_S = 1.0
+"""Beyond the last request's deadline before users are killed."""
+READABLE = 1
+
+
+class Generator:
+    """One window's load. `run` returns when every user has ended, or soon after `stop` was set."""
+
+    def __init__(self, assignment: Assignment, receipts: ReceiptFile) -> None:
+        self._assignment = assignment
+        self._receipts = receipts
+        self._meter = Meter()
+        self._failure: BaseException | None = None
+        self.stop = gevent.event.Event()
+        self._to_wall_ns = time.time_ns() - time.monotonic_ns()
+        self._starts_ns = time.monotonic_ns() + LEAD_NS
+        self._from_ns = self._starts_ns + int(assignment.warm_up_s * SECOND_NS)
+        self._until_ns = self._from_ns + int(assignment.duration_s * SECOND_NS)
+
+    def run(self) -> None:
+        """Raises OSError where the receipts cannot be written, and whatever a user died of."""
+        wall = self._to_wall_ns
+        say(Started(self._starts_ns + wall, self._from_ns + wall, self._until_ns + wall))
+        runner = self._environment().create_local_runner()
+        watchers = [gevent.spawn(self._watch_wake_ups), gevent.spawn(self._watch_parent)]
+        runner.start(self._assignment.users, spawn_rate=self._assignment.users)
+        if runner.spawning_greenlet:
+            runner.spawning_greenlet.join()
+        second_ns = self._starts_ns
+        while not self.stop.is_set() and runner.user_count and time.monotonic_ns() < self._last_ns:
+            second_ns += SECOND_NS
+            self.stop.wait(max(second_ns - time.monotonic_ns(), 0) / SECOND_NS)
+            self._report()
+        is_whole = not self.stop.is_set()
+        runner.quit()
+        gevent.killall(watchers)
+        self._report()
+        if self._failure:
+            raise self._failure
+        say(Ended(time.monotonic_ns() + wall, is_whole))
+
+    @property
+    def _last_ns(self) -> int:
+        return self._until_ns + int((self._assignment.timeout_s + LINGER_S) * SECOND_NS)
+
+    def _report(self) -> None:
+        self._receipts.flush()
+        say(self._meter.second(time.monotonic_ns() + self._to_wall_ns))
+
+    def _environment(self) -> Environment:
+        traders = self._traders()
+
+        class TraderUser(User):
+            @task
+            def trade(self) -> None:
+                next(traders).trade()
+                raise StopUser
+
+        environment = Environment(user_classes=[TraderUser], catch_exceptions=False)
+        environment.events.user_error.add_listener(self._fail)  # type: ignore[no-untyped-call]
+        return environment
+
+    def _fail(self, exception: BaseException, **_: Any) -> None:
+        self._failure = self._failure or exception
+        self.stop.set()
+
+    def _traders(self) -> Iterator[Trader]:
+        told = self._assignment
+        walk = PriceWalk(told.seed, len(told.symbols))
+        mix = Mix(told.add, told.cancel, told.take)
+        think_time_ns = int(told.think_time_s * SECOND_NS)
+        for user in range(told.users):
+            trading = told.trading[user % len(told.trading)]
+            yield Trader(
+                user=user,
+                account=trading.account,
+                id_prefix=told.id_prefix,
+                flow=OrderFlow(told.seed, user, told.symbols, mix, walk),
+                requests=Requests(f"{told.host}:{told.port}", trading.api_key),
+                connection=Connection(told.host, told.port, told.timeout_s),
+                meter=self._meter,
+                receipts=self._receipts,
+                to_wall_ns=self._to_wall_ns,
+                think_time_ns=think_time_ns,
+                starts_ns=self._starts_ns + think_time_ns * user // told.users,
+                until_ns=self._until_ns,
+            )
+
+    def _watch_wake_ups(self) -> None:
+        timer = Timer()
+        due_ns = time.monotonic_ns()
+        while True:
+            due_ns = max(due_ns + WAKE_EVERY_NS, time.monotonic_ns())
+            timer.sleep_until(due_ns)
+            self._meter.woke(time.monotonic_ns() - due_ns)
+
+    def _watch_parent(self) -> None:
+        """Nothing more is ever sent to us: what ends the wait is the pipe's end."""
+        hub = gevent.get_hub()
+        hub.wait(hub.loop.io(sys.stdin.fileno(), READABLE))
+        self.stop.set()
+
+
+def say(report: Report) -> None:
+    sys.stdout.buffer.write(encode(report) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def main() -> int:
+    try:
+        assignment = msgspec.json.decode(sys.stdin.buffer.readline(), type=Assignment)
+        receipts = ReceiptFile(Path(assignment.receipts))
+    except (msgspec.DecodeError, OSError) as error:
+        say(Failed(f"no assignment that can be followed: {error}", is_full(error)))
+        return 2
+    generator = Generator(assignment, receipts)
+    gevent.signal_handler(signal.SIGTERM, generator.stop.set)
+    gevent.signal_handler(signal.SIGINT, generator.stop.set)
+    try:
+        generator.run()
+        receipts.close()
+    except BrokenPipeError:
+        os._exit(1)  # the lab is gone, and so is the pipe that the interpreter would flush
+    except OSError as error:
+        say(Failed(f"{assignment.receipts}: {error.strerror}", is_full(error)))
+        return 1
+    return 0
+
+
+def is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
