@@ -22,6 +22,9 @@ from analysis.waits import waits
 from loadgen.record import Run
 
 ANALYSES: tuple[Callable[[Run], list[Finding]], ...] = (validity, saturation, demand, waits, scaling, load)
+WORDS = {
+    "gateway": "the gateways", "postgres": "Postgres", "engine": "the engine", "redis": "Redis", "haproxy": "HAProxy",
+}  # fmt: skip
 CONTEXT = (Mechanism.SCALING, Mechanism.LOAD)
 """These findings say how throughput behaves, and name nobody by themselves."""
 BESIDE = 0.05
@@ -48,10 +51,10 @@ class Limit:
 
     @property
     def name(self) -> str:
-        """For a table's cell: "CPU of gateway", "commit path of postgres"."""
+        """For a table's cell: "CPU of the gateways", "commit path of Postgres"."""
         if self.status is not Status.SUSPECTED:
             return str(self.status)
-        return f"{self.mechanism} of {self.component}"
+        return f"{self.mechanism} of {WORDS.get(self.component, self.component)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,12 +42,13 @@ class Capacity:
                 return f"the host's {self.cores:g} cores"
 
 
-def capacity(run: Run, window: Window, component: str, instances: int) -> Capacity:
-    """What `instances` of the component may use; a window without topology is judged by the machine alone."""
-    cpuset_cores, quota = float(run.machine.cores), None
+def capacity(run: Run, window: Window, component: str, seen: int) -> Capacity:
+    """What the component may use; `seen` instances did something. Without a topology the machine alone is the judge."""
+    cpuset_cores, quota, instances = float(run.machine.cores), None, seen
     if run.topologies[window.name]:
         section = getattr(topology_of(run, window), PART_OF_TOPOLOGY.get(component, component), None)
         quota = getattr(section, "cpu_cores", None)
+        instances = getattr(section, "replicas", getattr(section, "shards", instances))
         if cpuset := getattr(section, "cpuset", None):
             cpuset_cores = float(len(cores_of(cpuset)))
     threads = instances if component in SINGLE_THREADED else float("inf")

@@ -98,7 +98,8 @@ def _load(
     mean = float(np.mean([seconds.mean() for seconds in whole]))
     demand = 1e6 * sum(float(seconds.sum()) for seconds in whole) / max(1.0, sum(float(o.sum()) for o in orders))
     spread = intervals.of_ratios(whole, orders) if all(o.sum() for o in orders) else None
-    room = capacity(run, configuration.windows[0], component, instances=len(busy[0]))
+    seen = sum(1 for seconds in busy[0].values() if seconds.any())
+    room = capacity(run, configuration.windows[0], component, max(1, seen))
     busiest = max(float(seconds.mean()) for instances in busy for seconds in instances.values())
     return Load(
         component=component,
