@@ -43,7 +43,13 @@ PART = Part(check, build)
 
 def _key() -> str:
     sources = (path for path in SOURCES.rglob("*") if path.is_file())
-    return digest([*sources, *PROTOS.glob("*.proto")])
+    return digest([*sources, *PROTOS.glob("*.proto")], _processor())
+
+
+def _processor() -> str:
+    """What the processor can do: the engine is compiled for the one it runs on, and a cache may be shared or moved."""
+    facts = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line for line in facts if line.startswith(("flags", "Features"))), "")
 
 
 if __name__ == "__main__":
