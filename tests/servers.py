@@ -1,4 +1,4 @@
-"""Real servers for tests: an own Postgres and an own Redis on free ports, stopped at the end; and waiting for a thing."""
+"""Real servers for tests: an own Postgres and Redis on free ports, stopped at the end; and waiting for a thing."""
 
 from __future__ import annotations
 

@@ -123,16 +123,6 @@ class Connections:
                 return
 
 
-class Silent:
-    """A watcher for tools, whose caller sees the errors anyway."""
-
-    def connected(self, shard: str) -> None:
-        pass
-
-    def lost(self, shard: str, error: str) -> None:
-        pass
-
-
 def for_each_shard(
     dsns: tuple[str, ...], size: int, watcher: Watcher, statement_timeout_ms: int
 ) -> tuple[Connections, ...]:

@@ -12,6 +12,7 @@ import asyncpg
 
 from target_system.ledger.connections import LOST, Connections, LedgerAway
 from target_system.ledger.projection import Position
+from target_system.ledger.rows import Delta
 from target_system.orders import cancel_identity
 from target_system.proto import engine_pb2 as pb
 
@@ -96,3 +97,30 @@ async def positions(shards: Sequence[Connections], account: int, deadline_s: flo
     found = await asyncio.gather(*(fetch(shard, deadline_s, sql, account) for shard in shards))
     rows = [row for some in found for row in some]
     return sorted((Position(row["symbol"], row["lots"], row["cash"]) for row in rows), key=lambda p: p.symbol)
+
+
+async def count_recorded(shards: Sequence[Connections], first: int, last: int, deadline_s: float) -> int:
+    """How many sequence numbers of the range are in the ledger, over all shards."""
+    sql = "SELECT count(*) FROM commands WHERE sequence BETWEEN $1 AND $2"
+    return sum([(await fetch(shard, deadline_s, sql, first, last))[0][0] for shard in shards])
+
+
+async def recorded(shards: Sequence[Connections], first: int, last: int, deadline_s: float) -> set[int]:
+    """The sequence numbers of the range that are in the ledger, over all shards."""
+    sql = "SELECT sequence FROM commands WHERE sequence BETWEEN $1 AND $2"
+    return {row[0] for shard in shards for row in await fetch(shard, deadline_s, sql, first, last)}
+
+
+async def traded(shards: Sequence[Connections], first: int, last: int, deadline_s: float) -> list[tuple[int, Delta]]:
+    """What the trades of the range add to positions: for each trade its sequence number with the two sides' deltas."""
+    sql = """
+        SELECT sequence, taker_account, maker_account, taker_side, symbol, price_ticks, quantity_lots
+        FROM trades WHERE sequence BETWEEN $1 AND $2
+    """
+    found: list[tuple[int, Delta]] = []
+    for shard in shards:
+        for sequence, taker, maker, side, symbol, price, lots in await fetch(shard, deadline_s, sql, first, last):
+            bought = lots if side == pb.BUY else -lots
+            found.append((sequence, (taker, symbol, bought, -bought * price)))
+            found.append((sequence, (maker, symbol, -bought, bought * price)))
+    return found

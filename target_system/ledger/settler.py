@@ -1,0 +1,244 @@
+"""`python -m target_system.ledger.settler`: keeps engine, ledger and Redis in step, beside the order path.
+
+Each round it does three things, each of which needs other servers, so that one away stops only what needs it:
+what the engine has synced and the ledger lacks for longer than a grace period is inserted; what the ledger has and
+Redis lacks is applied (an empty Redis is simply one that lacks everything); changed books are written to Redis.
+Settings come from the environment, prefix SETTLER_.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any, BinaryIO
+
+import grpc
+import orjson
+import uvicorn
+
+from target_system.ledger import projection
+from target_system.ledger.books import book_document
+from target_system.ledger.connections import LedgerAway, for_each_shard
+from target_system.ledger.projection import BEYOND, SCRIPT, WATERMARK
+from target_system.ledger.queries import count_recorded, recorded, traded
+from target_system.ledger.rows import Delta, Symbols, entry_of
+from target_system.ledger.write_path import PerOrder
+from target_system.proto import engine_pb2 as pb
+from target_system.proto.engine_pb2_grpc import EngineStub
+from target_system.settings import SettlerSettings, password_of, read_settings
+from target_system.telemetry import Telemetry
+
+APPLY_BATCH = 500
+ENGINE, LEDGER, REDIS = "engine", "ledger", "redis"
+AWAY: dict[type[BaseException], str] = {grpc.aio.AioRpcError: ENGINE, LedgerAway: LEDGER}
+
+
+class SilentWatcher:
+    """The rounds themselves notice a ledger that is away."""
+
+    def connected(self, shard: str) -> None:
+        pass
+
+    def lost(self, shard: str, error: str) -> None:
+        pass
+
+
+class Settler:
+    def __init__(self, settings: SettlerSettings, telemetry: Telemetry) -> None:
+        self._settings, self._telemetry = settings, telemetry
+        self._get = telemetry.metrics.get
+        self._deadline_s = settings.call_deadline_ms / 1000
+        self._symbols = Symbols(settings.symbols, len(settings.ledger_dsns))
+        self._shards = for_each_shard(settings.ledger_dsns, 1, SilentWatcher(), settings.call_deadline_ms)
+        self._ledger = PerOrder(self._shards, self._deadline_s, lambda: None)
+        self._redis = projection.connect(
+            settings.redis_url, password_of(settings.redis_password_file), self._deadline_s
+        )
+        self._script = self._redis.register_script(SCRIPT)
+        self._channel = grpc.aio.insecure_channel(
+            settings.engine_target, options=(("grpc.max_reconnect_backoff_ms", 500),)
+        )
+        self._engine: Any = EngineStub(self._channel)
+        self._synced: deque[tuple[float, int]] = deque()
+        self._is_up: dict[str, bool] = {}
+        self._published: dict[str, int] = {}
+        self._seen_sequence = -1
+        self.ledger_mark = 0
+        """The ledger holds every sequence number up to here."""
+
+    async def run(self) -> None:
+        """Rounds until cancelled."""
+        for shard in self._shards:
+            shard.start()
+        try:
+            while True:
+                began = time.monotonic()
+                await self.round()
+                took = time.monotonic() - began
+                self._get("settler_round_seconds").observe(took)
+                await asyncio.sleep(max(0.01, self._settings.round_ms / 1000 - took))
+        finally:
+            for shard in self._shards:
+                await shard.close()
+            with suppress(*projection.LOST):
+                await self._redis.aclose()
+            await self._channel.close()
+
+    async def round(self) -> None:
+        await self._guarded(self.fill_ledger)
+        await self._guarded(self.fill_redis)
+        await self._guarded(self.publish_books)
+
+    async def _guarded(self, duty: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await duty()
+        except (grpc.aio.AioRpcError, LedgerAway, *projection.LOST) as error:
+            self._mark(AWAY.get(type(error), REDIS), repr(error))
+
+    def _mark(self, server: str, error: str | None) -> None:
+        """Note whether a server answered; log where that changed."""
+        self._get("settler_server_up", server).set(error is None)
+        if self._is_up.get(server, True) != (error is None):
+            if error is None:
+                self._telemetry.log.info("server_back", server=server)
+            else:
+                self._telemetry.log.warning("server_lost", server=server, error=error)
+        self._is_up[server] = error is None
+
+    async def fill_ledger(self) -> None:
+        """Insert what was synced a grace period ago and is not in the ledger yet; then move the mark."""
+        status = await self._engine.Status(pb.StatusRequest(), timeout=self._deadline_s)
+        self._mark(ENGINE, None)
+        self._seen_sequence = status.last_sequence
+        self._get("settler_engine_sequence").set(status.synced_sequence)
+        if status.replaying:
+            return
+        due = self._due(status.synced_sequence)
+        while self.ledger_mark < due:
+            last = min(due, self.ledger_mark + self._settings.batch)
+            if not await self._fill(self.ledger_mark + 1, last):
+                return
+            self.ledger_mark = last
+            self._get("settler_ledger_sequence").set(last)
+        self._mark(LEDGER, None)
+
+    def _due(self, synced: int) -> int:
+        """What was synced a grace period ago: its gateway has had the time to insert it."""
+        now = time.monotonic()
+        self._synced.append((now, synced))
+        until = now - self._settings.grace_ms / 1000
+        while len(self._synced) > 1 and self._synced[1][0] <= until:
+            self._synced.popleft()
+        at, due = self._synced[0]
+        return due if at <= until else 0
+
+    async def _fill(self, first: int, last: int) -> bool:
+        """Whether the ledger has the whole range now. Not if the engine lacks a result, for it has just restarted."""
+        if await count_recorded(self._shards, first, last, self._deadline_s) == last - first + 1:
+            return True
+        lacking = sorted(set(range(first, last + 1)) - await recorded(self._shards, first, last, self._deadline_s))
+        if not lacking:
+            return True
+        request = pb.ResultsRequest(first_sequence=lacking[0], last_sequence=lacking[-1])
+        given = await self._engine.Results(request, timeout=self._deadline_s)
+        results = {result.sequence: result for result in given.results}
+        filled = [sequence for sequence in lacking if sequence in results]
+        for sequence in filled:
+            result = results[sequence]
+            await self._ledger.record(entry_of(result.command, result, self._symbols))
+        self._get("settler_holes_filled_total").inc(len(filled))
+        self._telemetry.log.info("hole_filled", first=lacking[0], last=lacking[-1], count=len(filled))
+        return len(filled) == len(lacking)
+
+    async def fill_redis(self) -> None:
+        """Apply every command of the ledger that Redis lacks, a bounded batch at a time, oldest first."""
+        applied = int(await self._redis.get(WATERMARK) or 0)
+        first = applied
+        while applied < self.ledger_mark:
+            last = min(self.ledger_mark, applied + APPLY_BATCH)
+            deltas: dict[int, list[Delta]] = {sequence: [] for sequence in range(applied + 1, last + 1)}
+            for sequence, delta in await traded(self._shards, applied + 1, last, self._deadline_s):
+                deltas[sequence].append(delta)
+            applied = int(await self._script((WATERMARK, BEYOND), projection.arguments(deltas.items())))
+        self._mark(REDIS, None)
+        self._get("settler_redis_sequence").set(applied)
+        if applied > first and first < self.ledger_mark:
+            self._get("settler_projected_total").inc(self.ledger_mark - first)
+            self._telemetry.log.info(
+                "projected", first=first + 1, last=self.ledger_mark, count=self.ledger_mark - first
+            )
+
+    async def publish_books(self) -> None:
+        """Write the books that changed since the last round. Redis emptied meanwhile shows by a missing book."""
+        keys = [projection.book_key(symbol) for symbol in self._symbols.names]
+        kept = await self._redis.exists(*keys)
+        if kept < len(keys):
+            self._published.clear()
+        if self._published and max(self._published.values()) >= self._seen_sequence:
+            return
+        changed: dict[str, bytes] = {}
+        for index, symbol in enumerate(self._symbols.names):
+            request = pb.BookRequest(symbol=index, depth=self._settings.book_depth)
+            book = await self._engine.Book(request, timeout=self._deadline_s)
+            if self._published.get(symbol) != book.sequence:
+                changed[projection.book_key(symbol)] = orjson.dumps(book_document(symbol, book))
+                self._published[symbol] = book.sequence
+        if changed:
+            await self._redis.mset(changed)
+            self._get("settler_books_published_total").inc(len(changed))
+
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+def operations(telemetry: Telemetry) -> Callable[..., Awaitable[None]]:
+    """/metrics and /healthz, as an ASGI application."""
+
+    async def answer(scope: MutableMapping[str, Any], _receive: object, send: Send) -> None:
+        known = {
+            "/metrics": (telemetry.metrics.content_type, telemetry.metrics.exposition),
+            "/healthz": ("application/json", lambda: b'{"status":"alive"}'),
+        }
+        kind, body = known.get(scope["path"], ("text/plain", lambda: b"not found\n"))
+        status = 200 if scope["path"] in known else 404
+        headers = [(b"content-type", kind.encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body()})
+
+    return answer
+
+
+async def serve(settings: SettlerSettings, out: BinaryIO | None = None) -> None:
+    """Settle until SIGTERM or SIGINT."""
+    telemetry = Telemetry("settler", settings.name, out)
+    config = uvicorn.Config(
+        operations(telemetry), host=settings.host, port=settings.port, lifespan="off", access_log=False,
+        log_level="warning", timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    rounds = asyncio.create_task(Settler(settings, telemetry).run())
+    server = uvicorn.Server(config)
+    rounds.add_done_callback(lambda _: setattr(server, "should_exit", True))
+    telemetry.log.info("started", host=settings.host, port=settings.port)
+    try:
+        await server.serve()
+    finally:
+        telemetry.log.info("stopped")
+        rounds.cancel()
+        with suppress(asyncio.CancelledError):
+            await rounds
+        telemetry.close()
+
+
+def main() -> None:
+    settings = read_settings(SettlerSettings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # uvicorn raises it again after its own stop; ours is then under way
+    asyncio.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()
