@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
 from target_system import signals
 
@@ -100,7 +99,9 @@ def component_violations(where: Path, module: str) -> list[str]:
         return []
     mine, other = where.parts[1], parts[1]
     if mine in COMPONENTS and other in COMPONENTS and other != mine and other not in COMPONENTS[mine]:
-        return [f"{where} imports {module}; the component {mine} may import only {COMPONENTS[mine] or 'shared modules'}"]
+        return [
+            f"{where} imports {module}; the component {mine} may import only {COMPONENTS[mine] or 'shared modules'}"
+        ]
     return []
 
 
@@ -182,7 +183,7 @@ def test_every_command_is_in_the_command_reference_with_its_help() -> None:
     import lab
 
     reference = (ROOT / "docs/reference/commands.md").read_text()
-    assert lab.command_reference(get_command(lab.app)) == reference, "run: lab reference > docs/reference/commands.md"
+    assert lab.command_reference() == reference, "run: lab reference > docs/reference/commands.md"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,236 @@
+"""The front door: reads the command line, calls the rooms, prints. Thin: nothing is decided here.
+
+Exit codes: 0 pass, 1 internal error, 2 bad input, 3 a gate or check failed, 4 invalid run.
+With --json a command prints exactly one JSON document on standard output; all that is meant for people goes to
+standard error. The rooms are imported inside the commands: pandas and locust take a second each to load.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from typer.core import TyperGroup
+
+    from loadgen.record import Run
+
+ROOT = Path(__file__).resolve().parent
+CLUSTER_DIRECTORY = ROOT / ".lab" / "cluster"
+RUNS_DIRECTORY = ROOT / "runs"
+QUICK_CAMPAIGN = ROOT / "loadgen" / "campaigns" / "quick.yaml"
+SCALE_MODEL = ROOT / "deploy" / "topologies" / "scale_model.yaml"
+
+app = typer.Typer(
+    help="An observability and performance lab for trading clusters.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+people = Console(stderr=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Short = Annotated[
+    bool, typer.Option("--short", help="The campaign's smaller setting, as continuous integration runs it.")
+]
+
+
+class Exit(IntEnum):
+    PASS = 0
+    INTERNAL = 1
+    BAD_INPUT = 2
+    CHECK_FAILED = 3
+    INVALID_RUN = 4
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what this machine lacks for the lab, and the one line that installs it. Exits 3 if something needed is missing."""
+    from deploy.bootstrap import checks
+
+    found = checks()
+    table = Table("", "part", "found", "to do")
+    for check in found:
+        mark = "ok" if check.ok else "missing" if check.needed else "without"
+        table.add_row(mark, check.name, check.found, check.to_do)
+    people.print(table)
+    if as_json:
+        print_json(
+            [{"name": c.name, "ok": c.ok, "needed": c.needed, "found": c.found, "to_do": c.to_do} for c in found]
+        )
+    if any(check.needed and not check.ok for check in found):
+        raise typer.Exit(Exit.CHECK_FAILED)
+
+
+@app.command()
+def up(
+    topology: Annotated[
+        Path, typer.Argument(help="A topology file.", show_default="deploy/topologies/scale_model.yaml")
+    ] = SCALE_MODEL,
+    as_json: AsJson = False,
+) -> None:
+    """Start a cluster and leave it running until `lab down`."""
+    from deploy.cluster import Cluster
+    from deploy.topology import Topology
+
+    with exit_codes():
+        Cluster.start(Topology.load(topology), CLUSTER_DIRECTORY)
+    status(as_json)
+
+
+@app.command()
+def down(as_json: AsJson = False) -> None:
+    """Stop the cluster of this checkout, also one whose starter died, and remove what it left."""
+    from deploy.cluster import Cluster
+
+    with exit_codes():
+        stopped = Cluster.stop(CLUSTER_DIRECTORY)
+    people.print("stopped" if stopped else "no cluster was running")
+    if as_json:
+        print_json({"stopped": stopped})
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Show each part of the running cluster: state, address, pid, CPU, memory. Exits 3 if one is not up."""
+    from deploy.cluster import Cluster
+
+    with exit_codes():
+        cluster = Cluster.attach(CLUSTER_DIRECTORY)
+        parts = cluster.parts() if cluster else []
+    table = Table("part", "component", "state", "address", "pid", "CPU s", "quota", "memory MB", "restarts", "said")
+    for part in parts:
+        quota = "" if part.cpu_quota_cores is None else f"{part.cpu_quota_cores:g}"
+        figures = (f"{part.cpu_seconds:.1f}", quota, f"{part.memory_bytes / 1e6:.0f}", str(part.restarts))
+        table.add_row(part.name, part.component, part.state, part.address, str(part.pid or ""), *figures, part.said)
+    people.print(table if cluster else "no cluster is running; start one with `lab up`")
+    if as_json:
+        print_json({"up": cluster is not None, "parts": parts})
+    if not cluster or any(part.state != "up" for part in parts):
+        raise typer.Exit(Exit.CHECK_FAILED)
+
+
+@app.command()
+def run(
+    campaign: Annotated[Path, typer.Argument(help="A campaign file, e.g. loadgen/campaigns/quick.yaml.")],
+    short: Short = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a campaign to a sealed run and its report. Exits 3 if the reconciliation fails, 4 if the run is invalid."""
+    finished, _ = run_and_report(campaign, short, as_json)
+    raise typer.Exit(exit_code(finished))
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A sealed run, runs/<id>.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write the report of a sealed run again: HTML and JSON beside the run."""
+    from loadgen.record import Run
+    from reports.report import write
+
+    with exit_codes():
+        opened = Run.open(run)
+        path = write(run)
+    people.print(f"report: {path}")
+    if as_json:
+        print_json({**document(opened), "report": str(path)})
+    raise typer.Exit(exit_code(opened))
+
+
+@app.command()
+def demo() -> None:
+    """Run the quick campaign from nothing to its report, and end with five lines."""
+    _, lines = run_and_report(QUICK_CAMPAIGN, short=False, as_json=False)
+    print("\n".join(lines))
+
+
+@app.command()
+def reference() -> None:
+    """Print the reference of all commands, as in docs/reference/commands.md."""
+    print(command_reference(), end="")
+
+
+def run_and_report(campaign: Path, short: bool, as_json: bool) -> tuple[Run, list[str]]:
+    from analysis.bottleneck import verdict
+    from loadgen.campaign import Campaign
+    from loadgen.record import Run
+    from loadgen.run import run_campaign
+    from reports.closing import closing_lines
+    from reports.report import write
+
+    with exit_codes():
+        path = run_campaign(Campaign.read(campaign, short), RUNS_DIRECTORY, CLUSTER_DIRECTORY, people.print)
+        finished = Run.open(path)
+        page = write(path)
+    lines = closing_lines(finished, verdict(finished), page)
+    if as_json:
+        print_json(document(finished))
+    for line in lines:
+        people.print(line, markup=False, highlight=False, soft_wrap=True)
+    return finished, lines
+
+
+def document(run: Run) -> dict[str, Any]:
+    """What a run says to a program."""
+    from analysis.bottleneck import verdict
+    from loadgen.summary import summary
+
+    found = verdict(run)
+    return {**summary(run), "verdict": {"limit": found.limit, "status": found.status, "sentence": found.sentence}}
+
+
+def exit_code(run: Run) -> Exit:
+    if not run.valid:
+        return Exit.INVALID_RUN
+    return Exit.PASS if run.reconciled else Exit.CHECK_FAILED
+
+
+@contextlib.contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn the rooms' errors into one message for people and the exit code of their kind."""
+    from deploy.cluster import ClusterError
+    from deploy.topology import TopologyError
+    from loadgen.campaign import CampaignError
+    from loadgen.record import RunError
+
+    codes = {
+        TopologyError: Exit.BAD_INPUT,
+        CampaignError: Exit.BAD_INPUT,
+        RunError: Exit.CHECK_FAILED,
+        ClusterError: Exit.CHECK_FAILED,
+    }
+    try:
+        yield
+    except tuple(codes) as error:
+        people.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(codes[type(error)]) from error
+
+
+def print_json(document: Any) -> None:
+    sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def command_reference() -> str:
+    """Every command's help as Markdown."""
+    group = cast("TyperGroup", typer.main.get_command(app))
+    text = ["# Commands", "", "Generated: `lab reference > docs/reference/commands.md`."]
+    for name, command in sorted(group.commands.items()):
+        context = typer.Context(command, info_name=f"lab {name}", terminal_width=100, max_content_width=100)
+        text += ["", f"## lab {name}", "", "```text", command.get_help(context).strip(), "```"]
+    return "\n".join(text) + "\n"
+
+
+if __name__ == "__main__":
+    app()
