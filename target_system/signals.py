@@ -146,9 +146,87 @@ SETTLER: tuple[Metric, ...] = (
     ),
 )
 ENGINE: tuple[Metric, ...] = ()
-CLUSTER: tuple[Metric, ...] = ()
+_PART = ("component", "instance")
+CLUSTER: tuple[Metric, ...] = (
+    Metric("cluster_up", _G, "bool", "cluster", "1 while the part answers", _PART),
+    Metric("cluster_cpu_seconds_total", _C, "seconds", "cluster", "CPU that the part and its children used", _PART),
+    Metric("cluster_cpu_quota_cores", _G, "cores", "cluster", "CPU quota; absent where there is none", _PART),
+    Metric("cluster_cpu_periods_total", _C, "periods", "cluster", "quota periods in which the part ran", _PART),
+    Metric("cluster_cpu_throttled_periods_total", _C, "periods", "cluster", "of these, with the quota used up", _PART),
+    Metric("cluster_cpu_throttled_seconds_total", _C, "seconds", "cluster", "time stopped by the quota", _PART),
+    Metric("cluster_memory_bytes", _G, "bytes", "cluster", "resident memory, what is shared counted once", _PART),
+    Metric("cluster_restarts_total", _C, "restarts", "cluster", "restarts after a death", _PART),
+    Metric("cluster_host_cores", _G, "cores", "cluster", "cores of the machine that the lab may use"),
+    Metric("cluster_host_cpu_seconds_total", _C, "seconds", "cluster", "all cores: busy, idle or stolen", ("mode",)),
+)
 GENERATOR: tuple[Metric, ...] = ()
-EXPORTERS: tuple[Metric, ...] = ()
+EXPORTERS: tuple[Metric, ...] = (
+    Metric("up", _G, "bool", "prometheus", "1 if the last scrape of the target succeeded"),
+    Metric("scrape_duration_seconds", _G, "seconds", "prometheus", "how long the last scrape of the target took"),
+    Metric("node_cpu_seconds_total", _C, "seconds", "host", "time of each core by mode", ("cpu", "mode")),
+    Metric("node_load1", _G, "tasks", "host", "load average of a minute"),
+    Metric("node_memory_MemAvailable_bytes", _G, "bytes", "host", "memory that could be had without swapping"),
+    Metric("node_pressure_cpu_waiting_seconds_total", _C, "seconds", "host", "some task waited for a core"),
+    Metric("node_pressure_io_waiting_seconds_total", _C, "seconds", "host", "some task waited for a disk"),
+    Metric("node_pressure_memory_waiting_seconds_total", _C, "seconds", "host", "some task waited for memory"),
+    Metric("node_schedstat_waiting_seconds_total", _C, "seconds", "host", "tasks ready but not running", ("cpu",)),
+    Metric("node_disk_writes_completed_total", _C, "writes", "host", "writes that a disk has ended", ("device",)),
+    Metric("node_disk_write_time_seconds_total", _C, "seconds", "host", "time of these writes", ("device",)),
+    Metric("node_disk_io_time_seconds_total", _C, "seconds", "host", "time a disk was busy", ("device",)),
+    Metric("node_filesystem_avail_bytes", _G, "bytes", "host", "free space", ("device", "fstype", "mountpoint")),
+    Metric("node_netstat_TcpExt_ListenOverflows", _C, "connections", "host", "accept queues that were full"),
+    Metric("pg_up", _G, "bool", "ledger", "1 if the exporter reached the server"),
+    Metric("pg_stat_database_xact_commit", _C, "transactions", "ledger", "commits", ("datname",)),
+    Metric("pg_stat_database_xact_rollback", _C, "transactions", "ledger", "rollbacks", ("datname",)),
+    Metric("pg_stat_database_tup_inserted", _C, "rows", "ledger", "rows inserted", ("datname",)),
+    Metric("pg_stat_database_numbackends", _G, "connections", "ledger", "open connections", ("datname",)),
+    Metric("pg_stat_database_deadlocks", _C, "deadlocks", "ledger", "deadlocks", ("datname",)),
+    Metric("pg_stat_activity_count", _G, "sessions", "ledger", "sessions by state", ("datname", "state")),
+    Metric("pg_locks_count", _G, "locks", "ledger", "locks held or awaited", ("datname", "mode")),
+    Metric("pg_wal_records", _C, "records", "ledger", "records written to the WAL"),
+    Metric("pg_wal_bytes", _C, "bytes", "ledger", "bytes written to the WAL"),
+    Metric("pg_wal_writes", _C, "writes", "ledger", "writes of the WAL"),
+    Metric("pg_wal_syncs", _C, "syncs", "ledger", "syncs of the WAL"),
+    Metric("pg_wal_write_seconds", _C, "seconds", "ledger", "time spent writing the WAL"),
+    Metric("pg_wal_sync_seconds", _C, "seconds", "ledger", "time spent syncing the WAL"),
+    Metric("pg_wait_sessions", _G, "sessions", "ledger", "active sessions by what they wait for", ("type", "event")),
+    Metric("redis_up", _G, "bool", "redis", "1 if the exporter reached the server"),
+    Metric("redis_commands_processed_total", _C, "commands", "redis", "commands processed"),
+    Metric("redis_connected_clients", _G, "connections", "redis", "open connections"),
+    Metric("redis_memory_used_bytes", _G, "bytes", "redis", "memory in use"),
+    Metric("redis_cpu_user_seconds_total", _C, "seconds", "redis", "CPU in user mode"),
+    Metric("redis_cpu_sys_seconds_total", _C, "seconds", "redis", "CPU in the kernel"),
+    Metric("redis_evicted_keys_total", _C, "keys", "redis", "keys removed for want of memory"),
+    Metric("haproxy_frontend_http_requests_total", _C, "requests", "haproxy", "requests taken", ("proxy",)),
+    Metric("haproxy_frontend_current_sessions", _G, "sessions", "haproxy", "open sessions", ("proxy",)),
+    Metric("haproxy_backend_current_queue", _G, "requests", "haproxy", "requests waiting for a server", ("proxy",)),
+    Metric(
+        "haproxy_backend_response_time_average_seconds",
+        _G,
+        "seconds",
+        "haproxy",
+        "of the last 1,024 answers",
+        ("proxy",),
+    ),
+    Metric("haproxy_backend_retry_warnings_total", _C, "retries", "haproxy", "tries repeated", ("proxy",)),
+    Metric(
+        "haproxy_backend_redispatch_warnings_total", _C, "requests", "haproxy", "sent to another server", ("proxy",)
+    ),
+    Metric("haproxy_server_http_responses_total", _C, "answers", "haproxy", "by code", ("proxy", "server", "code")),
+    Metric("haproxy_server_current_sessions", _G, "sessions", "haproxy", "requests under way", ("proxy", "server")),
+    Metric("haproxy_server_status", _G, "bool", "haproxy", "1 for its present state", ("proxy", "server", "state")),
+    Metric("haproxy_process_idle_time_percent", _G, "percent", "haproxy", "share of its loop spent waiting"),
+    Metric("namedprocess_namegroup_num_threads", _G, "threads", "host", "threads of a part"),
+    Metric("namedprocess_namegroup_open_filedesc", _G, "descriptors", "host", "open file descriptors of a part"),
+    Metric(
+        "namedprocess_namegroup_context_switches_total",
+        _C,
+        "switches",
+        "host",
+        "of a part, voluntary or not",
+        ("ctxswitchtype",),
+    ),
+)
 """What Debian's exporters and HAProxy say and the lab reads; only these are kept in a run's record."""
 
 METRICS: dict[str, Metric] = {
