@@ -30,6 +30,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
         "libbenchmark-dev",
         "libgrpc++-dev",
         "libgtest-dev",
+        "libprotobuf-dev",
         "ninja-build",
         "pkg-config",
         "prometheus-cpp-dev",
