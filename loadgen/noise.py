@@ -1,0 +1,79 @@
+"""The machine's own noise while a window was measured: stolen CPU, a busy host, and how late a sleeper is woken.
+
+A thread of the lab's process, bound by no quota, sleeps two milliseconds at a time and records by how much it overslept
+(the idea is Gil Tene's jHiccup). What delays it delays everything on this machine, and is nobody's latency but its own.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from loadgen.record import new_histogram
+
+NAP_NS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    steal_share: float
+    hiccup_p50_ns: int
+    hiccup_p99_9_ns: int
+    hiccup_max_ns: int
+    host_busy_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class CpuTimes:
+    """Ticks since boot, all cores together (/proc/stat)."""
+
+    total: int
+    busy: int
+    stolen: int
+
+    @classmethod
+    def now(cls, stat: Path = Path("/proc/stat")) -> Self:
+        user, nice, system, idle, iowait, irq, softirq, steal = map(int, stat.read_text().split()[1:9])
+        busy = user + nice + system + irq + softirq + steal
+        return cls(busy + idle + iowait, busy, steal)
+
+
+class NoiseMeter:
+    """Listens in a thread from `from_ns` until `until_ns` (wall clock) or until `stop`; `noise` gives what it heard."""
+
+    def __init__(self, from_ns: int, until_ns: int) -> None:
+        self._from_ns, self._until_ns = from_ns, until_ns
+        self._stopped = threading.Event()
+        self._noise: Noise | None = None
+        self._thread = threading.Thread(target=self._listen, name="noise", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def noise(self) -> Noise:
+        """Waits for the end of the window."""
+        self._thread.join()
+        assert self._noise is not None
+        return self._noise
+
+    def _listen(self) -> None:
+        self._stopped.wait(max(self._from_ns - time.time_ns(), 0) / 1e9)
+        before = CpuTimes.now()
+        hiccups = new_histogram()
+        until_ns = time.monotonic_ns() + self._until_ns - time.time_ns()
+        while (now := time.monotonic_ns()) < until_ns and not self._stopped.is_set():
+            time.sleep(NAP_NS / 1e9)
+            hiccups.record_value(max(time.monotonic_ns() - now - NAP_NS, 0))
+        after = CpuTimes.now()
+        total = max(after.total - before.total, 1)
+        self._noise = Noise(
+            steal_share=(after.stolen - before.stolen) / total,
+            hiccup_p50_ns=hiccups.get_value_at_percentile(50),
+            hiccup_p99_9_ns=hiccups.get_value_at_percentile(99.9),
+            hiccup_max_ns=hiccups.get_max_value(),
+            host_busy_share=(after.busy - before.busy) / total,
+        )

@@ -1,0 +1,46 @@
+"""A short generator or a noisy machine disqualifies a window; a slow system never does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from loadgen.validity import Conditions, reasons
+
+HEALTHY = Conditions(
+    generator_cpu_cores=0.2, generator_allotment_cores=0.4, lateness_p99_ns=200_000, latency_p99_ns=30_000_000,
+    steal_share=0.001, hiccup_p99_9_ns=4_000_000,
+)  # fmt: skip
+
+
+def test_a_healthy_window_is_valid() -> None:
+    assert reasons("w", HEALTHY) == []
+
+
+def test_a_slow_system_is_not_taken_for_a_slow_generator() -> None:
+    assert reasons("w", replace(HEALTHY, latency_p99_ns=9_000_000_000, generator_cpu_cores=0.01)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "blames", "said"),
+    [
+        ({"generator_cpu_cores": 0.36}, "generator", "used 90% of its 0.4 cores"),
+        ({"generator_cpu_cores": 0.35, "generator_allotment_cores": 0.35}, "generator", "used 100% of its 0.35 cores"),
+        ({"lateness_p99_ns": 2_000_000}, "generator", "sent 2.0 ms late at p99 (at most 1.5 ms)"),
+        ({"lateness_p99_ns": 1_100_000, "latency_p99_ns": 1_000_000}, "generator", "(at most 1.0 ms)"),
+        ({"steal_share": 0.03}, "machine", "3.0% of the CPU time was stolen"),
+        ({"hiccup_p99_9_ns": 21_000_000}, "machine", "woken 21 ms late at p99.9"),
+    ],
+)
+def test_each_rule_names_whom_it_blames_with_the_figure(change: dict[str, float], blames: str, said: str) -> None:
+    (reason,) = reasons("gateways=1/1", replace(HEALTHY, **change))  # type: ignore[arg-type]
+    assert (reason.window, reason.blames) == ("gateways=1/1", blames)
+    assert said in reason.sentence
+
+
+def test_figures_at_the_border_are_still_valid() -> None:
+    at_border = replace(
+        HEALTHY, generator_cpu_cores=0.34, lateness_p99_ns=1_500_000, steal_share=0.02, hiccup_p99_9_ns=20_000_000
+    )
+    assert reasons("w", at_border) == []
