@@ -48,7 +48,7 @@ void SubmitCall::answer(const Message& message, const Group& group, const Archiv
 
 void StreamCall::OnReadDone(bool ok) {
   if (!ok) {
-    end();
+    end(grpc::Status::OK);
     return;
   }
   std::unique_ptr<Message> message = decode_message(read_, true, service_.pipeline().digest_key());
@@ -99,11 +99,12 @@ void StreamCall::OnWriteDone(bool ok) {
   act(next);
 }
 
-void StreamCall::end() {
+void StreamCall::end(const grpc::Status& why) {
   Next next;
   {
     const std::lock_guard lock(mutex_);
     reading_ = false;
+    if (!no_more_reads_) verdict_ = why;
     no_more_reads_ = true;
     next = decide();
   }

@@ -41,7 +41,7 @@ class StreamCall final : public Recipient,
   explicit StreamCall(Service& service) : service_(service) {}
 
   void begin() { StartRead(&read_); }
-  void end();  // no more messages are read
+  void end(const grpc::Status& why);  // no more messages are read
 
   void answer(const Message& message, const Group& group, const Archive& archive) override;
   bool gone() const override { return cancelled_; }

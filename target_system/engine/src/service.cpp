@@ -11,6 +11,8 @@ constexpr int kDumpOrdersPerMessage = 4096;
 
 const grpc::Status kBusy{grpc::StatusCode::RESOURCE_EXHAUSTED, "too many questions wait for the books; ask again"};
 
+const grpc::Status kStopping{grpc::StatusCode::UNAVAILABLE, "the engine stops"};
+
 grpc::Status invalid(const std::string& what) { return {grpc::StatusCode::INVALID_ARGUMENT, what}; }
 
 // A unary call that asks the book thread. Whoever gave up meanwhile is not looked up for: the books' time is orders' time.
@@ -103,7 +105,7 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Service::Stream(grp
     ending = ending_;
   }
   call->begin();
-  if (ending) call->end();
+  if (ending) call->end(kStopping);
   return call.get();
 }
 
@@ -120,7 +122,7 @@ void Service::end_streams() {
     ending_ = true;
     calls.assign(calls_.begin(), calls_.end());
   }
-  for (const auto& call : calls) call->end();
+  for (const auto& call : calls) call->end(kStopping);
 }
 
 grpc::ServerUnaryReactor* Service::Results(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
