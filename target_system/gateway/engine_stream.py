@@ -26,6 +26,7 @@ CHANNEL_OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.max_receive_message_length", -1),  # a mass cancel lists every order that it removed
     ("grpc.use_local_subchannel_pool", 1),
 )
 

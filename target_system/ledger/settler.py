@@ -33,6 +33,7 @@ from target_system.settings import SettlerSettings, password_of, read_settings
 from target_system.telemetry import Telemetry
 
 APPLY_BATCH = 500
+CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 500), ("grpc.max_receive_message_length", -1))
 ENGINE, LEDGER, REDIS = "engine", "ledger", "redis"
 AWAY: dict[type[BaseException], str] = {grpc.aio.AioRpcError: ENGINE, LedgerAway: LEDGER}
 
@@ -59,9 +60,7 @@ class Settler:
             settings.redis_url, password_of(settings.redis_password_file), self._deadline_s
         )
         self._script = self._redis.register_script(SCRIPT)
-        self._channel = grpc.aio.insecure_channel(
-            settings.engine_target, options=(("grpc.max_reconnect_backoff_ms", 500),)
-        )
+        self._channel = grpc.aio.insecure_channel(settings.engine_target, options=CHANNEL_OPTIONS)
         self._engine: Any = EngineStub(self._channel)
         self._synced: deque[tuple[float, int]] = deque()
         self._is_up: dict[str, bool] = {}
