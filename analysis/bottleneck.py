@@ -15,16 +15,18 @@ from analysis.demand import demand
 from analysis.finding import Bearing, Figure, Finding, Mechanism
 from analysis.load import load
 from analysis.measured import Configuration, configurations
+from analysis.residence import residence
 from analysis.saturation import ORDER_PATH, saturation
 from analysis.scaling import scaling
 from analysis.validity import validity
 from analysis.waits import waits
 from loadgen.record import Run
 
-ANALYSES: tuple[Callable[[Run], list[Finding]], ...] = (validity, saturation, demand, waits, scaling, load)
+ANALYSES: tuple[Callable[[Run], list[Finding]], ...] = (validity, saturation, demand, residence, waits, scaling, load)
 WORDS = {
-    "gateway": "the gateways", "postgres": "Postgres", "engine": "the engine", "redis": "Redis", "haproxy": "HAProxy",
+    "gateway": "the gateways", "ledger": "Postgres", "engine": "the engine", "redis": "Redis", "haproxy": "HAProxy",
 }  # fmt: skip
+WAITING = (Mechanism.COMMIT, Mechanism.POOL, Mechanism.LOCK, Mechanism.RESPONSE)
 CONTEXT = (Mechanism.SCALING, Mechanism.LOAD)
 """These findings say how throughput behaves, and name nobody by themselves."""
 BESIDE = 0.05
@@ -118,7 +120,7 @@ def _limit(configuration: Configuration, findings: Sequence[Finding]) -> Limit:
         return settled(Status.HOST, host[0])
     if full:
         return settled(Status.SUSPECTED, full[0])
-    waiting = [f for f in suspects if f.mechanism in (Mechanism.COMMIT, Mechanism.POOL)]
+    waiting = [f for f in suspects if f.mechanism in WAITING]
     idle = [f for f in suspects if f.mechanism is Mechanism.LOAD]
     if idle:
         return settled(Status.NO_LIMIT, idle[0])

@@ -24,6 +24,8 @@ class Mechanism(StrEnum):
     CPU = "CPU"
     COMMIT = "commit path"
     POOL = "connection pool"
+    LOCK = "locks"
+    RESPONSE = "response time"
     LOAD = "offered load"
     NOISE = "noise of the machine"
     SCALING = "scaling"

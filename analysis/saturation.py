@@ -13,11 +13,12 @@ from analysis import intervals
 from analysis.capacity import Capacity, capacity
 from analysis.finding import Bearing, Figure, Finding, Mechanism
 from analysis.measured import Configuration, configurations, orders_by_second
-from analysis.series import increase
+from analysis.series import counter, increase
 from loadgen.record import Run, Window
 
-CPU = "cluster_part_cpu_seconds_total"
-ORDER_PATH = ("haproxy", "gateway", "engine", "postgres", "redis")
+CPU = "cluster_cpu_seconds_total"
+PERIODS, THROTTLED = "cluster_cpu_periods_total", "cluster_cpu_throttled_periods_total"
+ORDER_PATH = ("haproxy", "gateway", "engine", "ledger", "redis")
 """Components that an order passes before its acknowledgement, in that order."""
 SATURATED = 0.85
 """From here on a component is a suspect: a queue before an 85 % busy server is already some six times the service."""
@@ -35,16 +36,22 @@ class Load:
     capacity: Capacity
     busiest_share: float
     """Utilisation of its busiest instance; far above the mean where work is spread unevenly."""
+    throttled_share: float | None
+    """Share of its quota periods in which the quota ran out; None without a quota."""
 
     @property
     def utilisation(self) -> float:
         return self.busy_cores.value / self.capacity.cores
 
     @property
-    def figure(self) -> Figure:
+    def figures(self) -> tuple[Figure, ...]:
         cores, interval = self.capacity.cores, self.busy_cores.interval
         scaled = intervals.scaled(interval, 100 / cores) if interval else None
-        return Figure(f"CPU of {self.component}", 100 * self.utilisation, f"% of {self.capacity}", scaled)
+        busy = Figure(f"CPU of {self.component}", 100 * self.utilisation, f"% of {self.capacity}", scaled)
+        if self.throttled_share is None:
+            return (busy, self.demand_us)
+        share = Figure(f"quota periods that stopped {self.component}", 100 * self.throttled_share, "%")
+        return (busy, share, self.demand_us)
 
 
 def saturation(run: Run) -> list[Finding]:
@@ -109,7 +116,15 @@ def _load(
         ),
         capacity=room,
         busiest_share=busiest / room.each,
+        throttled_share=_throttled(run, configuration, component),
     )
+
+
+def _throttled(run: Run, configuration: Configuration, component: str) -> float | None:
+    of = [counter(run, PERIODS, window, component) for window in configuration.windows]
+    stopped = [counter(run, THROTTLED, window, component) for window in configuration.windows]
+    periods = sum(float(part.sum()) for part in of if part is not None)
+    return sum(float(part.sum()) for part in stopped if part is not None) / periods if periods else None
 
 
 def _judged(load: Load, configuration: Configuration) -> Finding:
@@ -125,7 +140,7 @@ def _judged(load: Load, configuration: Configuration) -> Finding:
         mechanism=Mechanism.CPU,
         status=Bearing.SUSPECTED if suspected else Bearing.CLEARED if cleared else Bearing.NOTED,
         configuration=configuration.name,
-        evidence=(load.figure, load.demand_us),
+        evidence=load.figures,
         doubt="Busy is not yet the limit: only more capacity for it, and more throughput after that, would prove it."
         if suspected
         else "",

@@ -1,6 +1,8 @@
-"""Where the time of an order goes, waiting included: a commit sleeps on the disk and leaves every CPU idle.
+"""What Postgres's sessions wait for: a commit for the sync of the disk, a row for its lock, an order for a connection.
+None of it uses CPU.
 
-The stages are timed inside the gateway, so where its event loop is full each of them also holds the wait for its turn.
+Sessions are counted at each scrape, so a mean over the window is the average number of active sessions by wait event;
+an active session that waits for nothing is on a processor.
 """
 
 from __future__ import annotations
@@ -11,116 +13,125 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.finding import Bearing, Figure, Finding, Mechanism
-from analysis.measured import Configuration, configurations, latency
-from analysis.series import counter, gauge
+from analysis.measured import Configuration, configurations
+from analysis.residence import DOMINANT, TIMED_IN_THE_GATEWAY, Residence, mean_of, residence_of
+from analysis.series import counter
 from loadgen.record import Run
 
-STAGE = "gateway_stage_seconds"
-STAGES = ("validate", "engine", "ledger", "publish")
 WAITERS = "gateway_ledger_waiters"
-LOOP_LAG = "gateway_event_loop_lag_seconds"
-DOMINANT = 0.5
-"""A stage that holds an order for half of its latency or more is a suspect."""
+SESSIONS = "pg_wait_sessions"
+SYNCS, SYNC_SECONDS = "pg_wal_syncs", "pg_wal_sync_seconds"
+WAL_EVENTS = frozenset({"WALSync", "WALWrite", "WALInitSync", "WALBufMapping", "WALInsert"})
 QUEUE_AT_POOL = 0.5
 """Mean orders waiting for a connection from which on the pool is a suspect."""
 
 
 @dataclass(frozen=True, slots=True)
-class Residence:
-    """Mean time (ms) of an order or a cancel by stage; `elsewhere`: proxy, network, waiting for the event loop."""
-
-    stages_ms: Mapping[str, float]
-    whole_ms: float
+class Waits:
+    sessions: Mapping[tuple[str, str], float]
+    """(type, event) → mean number of active sessions in it."""
     pool_waiters: float | None
-    loop_lag_ms: float | None
+    syncs_per_s: float | None
+    syncing_share: float | None
+    """Seconds of WAL sync in each second."""
 
     @property
-    def elsewhere_ms(self) -> float:
-        return max(0.0, self.whole_ms - sum(self.stages_ms.values()))
+    def on_wal(self) -> float:
+        return sum(count for (_, event), count in self.sessions.items() if event in WAL_EVENTS)
 
-    def share(self, stage: str) -> float:
-        return self.stages_ms[stage] / self.whole_ms
+    @property
+    def on_locks(self) -> float:
+        return sum(count for (kind, _), count in self.sessions.items() if kind == "Lock")
 
 
 def waits(run: Run) -> list[Finding]:
     found = []
     for configuration in configurations(run):
-        time = residence(run, configuration)
-        if time is None or "ledger" not in time.stages_ms:
-            found.append(_missing(configuration))
-        else:
-            found.append(_ledger(configuration, time))
+        time = residence_of(run, configuration)
+        if time is not None and "ledger" in time.stages_ms:
+            found.append(_ledger(configuration, time, waits_of(run, configuration)))
     return found
 
 
-def residence(run: Run, configuration: Configuration) -> Residence | None:
-    """None where the gateways' stage times were not recorded."""
-    stages = {}
-    for stage in STAGES:
-        sums = [counter(run, f"{STAGE}_sum", window, stage=stage) for window in configuration.windows]
-        counts = [counter(run, f"{STAGE}_count", window, stage=stage) for window in configuration.windows]
-        took, times = _total(sums), _total(counts)
-        if times:
-            stages[stage] = 1e3 * took / times
-    if not stages:
-        return None
-    return Residence(
-        stages_ms=stages,
-        whole_ms=latency(run, configuration, endpoint=None).get_mean_value() / 1e6,
-        pool_waiters=_mean(run, configuration, WAITERS),
-        loop_lag_ms=_milliseconds(_mean(run, configuration, LOOP_LAG)),
+def waits_of(run: Run, configuration: Configuration) -> Waits:
+    return Waits(
+        sessions=_sessions(run, configuration),
+        pool_waiters=mean_of(run, configuration, WAITERS),
+        syncs_per_s=_rate(run, configuration, SYNCS),
+        syncing_share=_rate(run, configuration, SYNC_SECONDS),
     )
 
 
-def _total(parts: list[np.ndarray | None]) -> float:
-    return sum(float(part.sum()) for part in parts if part is not None)
+def _sessions(run: Run, configuration: Configuration) -> dict[tuple[str, str], float]:
+    """Samples over ticks: an event that a scrape does not name had no session then."""
+    counts: dict[tuple[str, str], float] = {}
+    ticks = 0
+    for window in configuration.windows:
+        rows = run.series(SESSIONS, window)
+        rows = rows[(rows["t_ns"] >= window.measured_from_ns) & (rows["t_ns"] < window.measured_until_ns)]
+        ticks += rows["t_ns"].nunique()
+        if not rows.empty:
+            for (kind, event), values in rows.groupby(["type", "event"], dropna=False)["value"]:
+                counts[str(kind), str(event)] = counts.get((str(kind), str(event)), 0.0) + float(values.sum())
+    return {key: count / ticks for key, count in counts.items()}
 
 
-def _mean(run: Run, configuration: Configuration, metric: str) -> float | None:
-    """Mean over time of a gauge summed over its instances."""
-    found = [values for window in configuration.windows if (values := gauge(run, metric, window)) is not None]
+def _rate(run: Run, configuration: Configuration, metric: str) -> float | None:
+    found = [values for window in configuration.windows if (values := counter(run, metric, window)) is not None]
     return float(np.mean(np.concatenate(found))) if found else None
 
 
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else 1e3 * seconds
-
-
-def _ledger(configuration: Configuration, time: Residence) -> Finding:
-    share, pooled = time.share("ledger"), (time.pool_waiters or 0.0) >= QUEUE_AT_POOL
+def _ledger(configuration: Configuration, time: Residence, seen: Waits) -> Finding:
+    share = time.share("ledger")
     dominant = share >= DOMINANT
     claim = f"An order spends {share:.0%} of its {time.whole_ms:.1f} ms in the ledger stage"
-    if pooled:
-        claim += f", {time.pool_waiters:.1f} orders waiting for a connection at any time"
-    evidence = [
-        Figure("ledger stage", time.stages_ms["ledger"], "ms an order"),
-        Figure("ledger stage of the latency", 100 * share, "%"),
-    ]
-    if time.pool_waiters is not None:
-        evidence.append(Figure("orders waiting for a connection", time.pool_waiters, "orders"))
+    mechanism, why, next_step = _mechanism(seen)
     return Finding(
-        claim=claim,
-        component="postgres",
-        mechanism=Mechanism.POOL if pooled and dominant else Mechanism.COMMIT,
+        claim=f"{claim}, {why}" if dominant else claim,
+        component="ledger",
+        mechanism=mechanism if dominant else Mechanism.COMMIT,
         status=Bearing.SUSPECTED if dominant else Bearing.CLEARED,
         configuration=configuration.name,
-        evidence=tuple(evidence),
-        doubt="The stage is timed in the gateway: a full event loop or a throttled gateway lengthens it as well."
-        if dominant
-        else "",
-        next_step="Relieve the commit path alone (group commit, faster sync, a shard) and see whether throughput follows."
-        if dominant
-        else "",
+        evidence=_evidence(time, seen),
+        doubt=TIMED_IN_THE_GATEWAY if dominant else "",
+        next_step=next_step if dominant else "",
     )
 
 
-def _missing(configuration: Configuration) -> Finding:
-    return Finding(
-        claim="No stage times of the gateways were recorded",
-        component="postgres",
-        mechanism=Mechanism.COMMIT,
-        status=Bearing.MISSING,
-        configuration=configuration.name,
-        doubt="The commit path sleeps on the disk and uses no CPU: it can be neither suspected nor cleared.",
-        next_step="See that Prometheus scrapes every gateway, and run the campaign again.",
+def _mechanism(seen: Waits) -> tuple[Mechanism, str, str]:
+    """What a long ledger stage most likely is, in words, and what would show it."""
+    if (seen.pool_waiters or 0.0) >= QUEUE_AT_POOL:
+        return (
+            Mechanism.POOL,
+            f"{seen.pool_waiters:.1f} orders waiting for a connection at any time",
+            "Give the gateways more connections, and see whether throughput follows or the wait moves into Postgres.",
+        )
+    if seen.on_locks > seen.on_wal:
+        return (
+            Mechanism.LOCK,
+            f"{seen.on_locks:.1f} sessions waiting for a lock at any time",
+            "Look at pg_locks under this load for who holds what the others wait for.",
+        )
+    why = f"{seen.on_wal:.1f} sessions waiting for the WAL at any time" if seen.sessions else "its wait events unseen"
+    return (
+        Mechanism.COMMIT,
+        why,
+        "Relieve the commit path alone (group commit, faster sync, a shard), and see whether throughput follows.",
     )
+
+
+def _evidence(time: Residence, seen: Waits) -> tuple[Figure, ...]:
+    figures = [
+        Figure("ledger stage", time.stages_ms["ledger"], "ms an order"),
+        Figure("ledger stage of the latency", 100 * time.share("ledger"), "%"),
+    ]
+    if seen.pool_waiters is not None:
+        figures.append(Figure("orders waiting for a connection", seen.pool_waiters, "orders"))
+    for (kind, event), count in sorted(seen.sessions.items(), key=lambda item: -item[1])[:3]:
+        name = f"waiting for {kind} {event}" if event not in ("", "None") else "on a processor"
+        figures.append(Figure(f"Postgres sessions {name}", count, "sessions"))
+    if seen.syncing_share is not None:
+        figures.append(Figure("WAL syncs under way", 100 * seen.syncing_share, "% of the time"))
+    if seen.syncs_per_s is not None:
+        figures.append(Figure("WAL syncs", seen.syncs_per_s, "syncs/s"))
+    return tuple(figures)

@@ -207,4 +207,15 @@ def _svg(figure: Figure, title: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r'\1 role="img" aria-label="' + title + '"', svg, count=1)
-    return re.sub(r' id="(?!p|m|C|h)[^"]*"', "", svg)
+    return _own_ids(svg, re.sub(r"\W", "", title))
+
+
+def _own_ids(svg: str, owner: str) -> str:
+    """Drops the ids that nothing in the figure refers to, and gives the others the figure's name."""
+    used = set(re.findall(r'(?:url\(|href=")#([^")]+)', svg))
+
+    def kept(match: re.Match[str]) -> str:
+        return f' id="{owner}-{match[1]}"' if match[1] in used else ""
+
+    svg = re.sub(r' id="([^"]*)"', kept, svg)
+    return re.sub(r'(url\(|href=")#', rf"\1#{owner}-", svg)

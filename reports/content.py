@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
-from analysis import measured, saturation, scaling, validity, waits
+from analysis import measured, saturation, scaling, validity
 from analysis.bottleneck import Limit, Verdict, label
 from analysis.demand import bounds_of, modelled_per_s
 from analysis.finding import Figure
 from analysis.measured import Configuration
+from analysis.residence import residence_of
 from loadgen.record import Run, Window
 
 FORMAT = 1
@@ -93,7 +94,7 @@ def _configuration(run: Run, configuration: Configuration, limit: Limit | None) 
     found = saturation.loads(run, configuration)
     bound = bounds_of(configuration, found)
     histogram = measured.latency(run, configuration)
-    time = waits.residence(run, configuration)
+    time = residence_of(run, configuration)
     return {
         "name": configuration.name,
         "label": label(configuration),
@@ -167,6 +168,7 @@ def _component(load: saturation.Load) -> dict[str, Any]:
         "capacity": str(load.capacity),
         "utilisation": load.utilisation,
         "busiest_share": load.busiest_share,
+        "throttled_share": load.throttled_share,
         "demand_us": _figure(load.demand_us),
     }
 
@@ -213,7 +215,7 @@ def _events_of(run: Run, window: Window) -> list[dict[str, Any]]:
     return [
         {
             "second": (event["t_ns"] - window.measured_from_ns) / SECOND_NS,
-            "what": " ".join(str(event[key]) for key in ("part", "event") if key in event),
+            "what": f"{event['part']} {event['kind']}".replace("_", " "),
         }
         for event in run.events
         if window.started_ns <= event.get("t_ns", 0) < window.ended_ns

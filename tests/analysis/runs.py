@@ -23,7 +23,7 @@ def cpu(busy: Mapping[str, float | Mapping[int, float]]) -> Iterator[Series]:
                 each = cores[gateways] if isinstance(cores, Mapping) else cores
                 return 100.0 + (each * second if number <= gateways or number == 1 else 0.0)
 
-            yield Series("cluster_part_cpu_seconds_total", component, value, instance=f"{component}-{number}")
+            yield Series("cluster_cpu_seconds_total", component, value, instance=f"{component}-{number}")
 
 
 def stages(seconds: Mapping[str, float], per_s: float) -> Iterator[Series]:
@@ -47,6 +47,6 @@ def gateway_bound(folder: Path, **changes: Any) -> Run:
         "orders_per_s": {1: 100, 2: 195, 4: 380},
         "latency_ms": 100.0,
         "topologies": topologies({"gateways.cpu_cores": 0.2, "ledger.cpu_cores": 0.4}),
-        "series": [*cpu({"gateway": 0.198, "postgres": 0.03, "engine": 0.02}), *stages(STAGES, 200)],
+        "series": [*cpu({"gateway": 0.198, "ledger": 0.03, "engine": 0.02}), *stages(STAGES, 200)],
     }
     return Run.open(write_run(folder, **{**given, **changes}))

@@ -29,7 +29,7 @@ def test_full_gateways_that_throughput_follows_are_suspected(tmp_path: Path) -> 
 
 def test_the_limit_may_move_from_the_gateways_to_postgres_as_the_cluster_grows(tmp_path: Path) -> None:
     gateway, postgres = {1: 0.199, 2: 0.17, 4: 0.1}, {1: 0.15, 2: 0.28, 4: 0.39}
-    run = sealed(tmp_path, {1: 150, 2: 280, 4: 390}, [*cpu({"gateway": gateway, "postgres": postgres})])
+    run = sealed(tmp_path, {1: 150, 2: 280, 4: 390}, [*cpu({"gateway": gateway, "ledger": postgres})])
     found = verdict(run)
     assert [limit.name for limit in found.limits] == ["CPU of the gateways", "CPU of the gateways", "CPU of Postgres"]
     assert found.sentence == (
@@ -39,15 +39,15 @@ def test_the_limit_may_move_from_the_gateways_to_postgres_as_the_cluster_grows(t
 
 
 def test_idle_processors_and_a_long_ledger_stage_point_at_the_commit_path(tmp_path: Path) -> None:
-    slow = [*cpu({"gateway": 0.05, "postgres": 0.05}), *stages({**STAGES, "ledger": 0.090}, 200)]
+    slow = [*cpu({"gateway": 0.05, "ledger": 0.05}), *stages({**STAGES, "ledger": 0.090}, 200)]
     found = verdict(sealed(tmp_path, {1: 390, 2: 395, 4: 397}, slow, latency_ms=100.0))
-    assert (found.limit, found.status) == ("postgres", Status.SUSPECTED)
+    assert (found.limit, found.status) == ("ledger", Status.SUSPECTED)
     assert "commit path of Postgres" in found.sentence
 
 
 def test_orders_that_wait_for_a_connection_point_at_the_pool(tmp_path: Path) -> None:
     waiting = Series("gateway_ledger_waiters", "gateway", lambda *_: 20.0, "gateway-1", {"shard": "0"})
-    slow = [*cpu({"gateway": 0.05, "postgres": 0.05}), *stages({**STAGES, "ledger": 0.090}, 200), waiting]
+    slow = [*cpu({"gateway": 0.05, "ledger": 0.05}), *stages({**STAGES, "ledger": 0.090}, 200), waiting]
     found = verdict(sealed(tmp_path, {1: 390, 2: 395, 4: 397}, slow, latency_ms=100.0))
     assert "connection pool of Postgres" in found.sentence
 
@@ -63,14 +63,14 @@ def test_a_run_without_any_series_is_unclear(tmp_path: Path) -> None:
 
 
 def test_users_that_mostly_think_meet_no_limit(tmp_path: Path) -> None:
-    easy = [*cpu({"gateway": 0.05, "postgres": 0.02}), *stages(STAGES, 40)]
+    easy = [*cpu({"gateway": 0.05, "ledger": 0.02}), *stages(STAGES, 40)]
     found = verdict(sealed(tmp_path, {1: 39, 2: 39, 4: 39}, easy, think_time_s=1.0, latency_ms=10.0))
     assert found.status is Status.NO_LIMIT
     assert found.sentence.startswith("No limit at this load")
 
 
 def test_a_full_host_is_the_limit_where_no_component_has_a_quota(tmp_path: Path) -> None:
-    series = [*cpu({"gateway": {1: 0.9, 2: 0.5, 4: 0.3}, "postgres": 0.4})]
+    series = [*cpu({"gateway": {1: 0.9, 2: 0.5, 4: 0.3}, "ledger": 0.4})]
     run = sealed(tmp_path, {1: 900, 2: 1000, 4: 1000}, series, topologies=topologies({}), host_busy_share=0.97)
     found = verdict(run)
     assert (found.limit, found.status) == ("host", Status.HOST)

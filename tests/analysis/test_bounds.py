@@ -7,7 +7,7 @@ import math
 from analysis import bounds, mva
 from analysis.bounds import Demand
 
-DEMANDS = {"gateway": Demand(0.002, 1), "postgres": Demand(0.003, 2)}
+DEMANDS = {"gateway": Demand(0.002, 1), "ledger": Demand(0.003, 2)}
 
 
 def test_few_users_are_bounded_by_their_own_cycle() -> None:

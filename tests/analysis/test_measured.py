@@ -44,8 +44,8 @@ def test_demand_is_busy_time_over_completed_orders_and_utilisation_busy_time_ove
     [
         ("gateway", {}, 2.0, BoundBy.THREADS),
         ("gateway", {"gateways.cpu_cores": 0.2}, 0.4, BoundBy.QUOTA),
-        ("postgres", {}, 2.0, BoundBy.HOST),
-        ("postgres", {"ledger.cpuset": "0"}, 1.0, BoundBy.HOST),
+        ("ledger", {}, 2.0, BoundBy.HOST),
+        ("ledger", {"ledger.cpuset": "0"}, 1.0, BoundBy.HOST),
         ("redis", {}, 1.0, BoundBy.THREADS),
     ],
 )

@@ -1,0 +1,48 @@
+"""What a run comes to in a few lines: how `make demo` ends, and the same figures for programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from analysis import measured
+from analysis.bottleneck import Verdict, label
+from loadgen.record import Run
+from reports.html import reconciled
+
+
+def closing_lines(run: Run, verdict: Verdict, report_path: Path) -> list[str]:
+    """The five lines that `make demo` ends with: verdict, rates and latencies, reconciliation, report, what next."""
+    _, headline, detail = reconciled(run.reconciliation)
+    return [
+        verdict.sentence,
+        " | ".join(_rate(run, each) for each in measured.configurations(run)),
+        f"{headline}: {detail}.",
+        f"Report: {report_path}",
+        f"Next: {verdict.next}",
+    ]
+
+
+def configurations(run: Run) -> list[dict[str, Any]]:
+    """Each configuration in the figures of the report: new orders acknowledged, their latencies, all errors."""
+    rows = []
+    for each in measured.configurations(run):
+        interval, histogram = each.orders_per_s.interval, measured.latency(run, each)
+        rows.append({
+            **each.parameters,
+            "gateways": run.gateways(each.windows[0]),
+            "windows": len(each.windows),
+            "orders_per_s": round(each.orders_per_s.value, 1),
+            "ci95": [round(interval.low, 1), round(interval.high, 1)] if interval else None,
+            "p50_ms": round(histogram.get_value_at_percentile(50) / 1e6, 3),
+            "p99_ms": round(histogram.get_value_at_percentile(99) / 1e6, 3),
+            "errors": sum(each.errors.values()),
+            "errors_by_kind": each.errors,
+        })  # fmt: skip
+    return rows
+
+
+def _rate(run: Run, each: measured.Configuration) -> str:
+    histogram = measured.latency(run, each)
+    p50, p99 = (histogram.get_value_at_percentile(q) / 1e6 for q in (50, 99))
+    return f"{label(each)}: {each.orders_per_s.value:,.0f} orders/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
