@@ -100,7 +100,7 @@ SIDES = """
             FROM ledger_commands r WHERE r.kind = 'replace' AND r.order_id = c.sequence AND r.outcome <> 'rejected'
         ) AS replaced
         FROM ledger_commands c WHERE kind = 'new'
-    ), both AS (
+    ), sided AS (
         SELECT t.*, taker.side AS taker_order_side, maker.side AS maker_order_side,
             taker.account AS taker_order_account, maker.account AS maker_order_account,
             taker.symbol AS taker_symbol, maker.symbol AS maker_symbol,
@@ -126,7 +126,7 @@ SIDES = """
           OR taker_order_side = 'sell' AND price_ticks < taker_limit
             THEN 'at ' || price_ticks || ', beyond its taker''s limit of ' || taker_limit
         END AS what
-    FROM both WHERE what IS NOT NULL
+    FROM sided WHERE what IS NOT NULL
     UNION ALL
     SELECT 'order ' || order_id, 'filled ' || filled || ' of ' || quantity_lots || ' lots' FROM (
         SELECT f.sequence AS order_id, quantity_lots, (
