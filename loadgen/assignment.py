@@ -43,6 +43,7 @@ class Second(msgspec.Struct, frozen=True, tag="second"):
     """What was in one second of load. Quantiles are of the ok answers that came in it, 0 where there was none."""
 
     t_ns: int
+    """Its start."""
     requests: int
     outcomes: dict[str, int]
     p50_ns: int

@@ -30,7 +30,9 @@ ABANDONED = 1
 """Still unanswered when the generator was stopped."""
 FAILURES = {failure: code for code, failure in enumerate(Failure, start=2)}
 _NAMES = {OK: "ok", ABANDONED: "abandoned", **{code: failure.value for failure, code in FAILURES.items()}}
-_DOUBTFUL = frozenset({"abandoned", "reset", "timeout", "protocol", "http_504"})
+_DOUBTFUL = frozenset({"abandoned", "reset", "timeout", "protocol"})
+NOTHING_WAS_DONE = 503
+"""The one answer of a server about itself that says so; after any other (500, 502, 504) the order may have happened."""
 
 
 def outcome_name(code: int) -> str:
@@ -40,7 +42,7 @@ def outcome_name(code: int) -> str:
 
 def in_doubt(outcome: str) -> bool:
     """Whether a request that ended so may have happened all the same."""
-    return outcome in _DOUBTFUL
+    return outcome in _DOUBTFUL or (outcome.startswith("http_5") and outcome != f"http_{NOTHING_WAS_DONE}")
 
 
 class ReceiptFile:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,9 @@ DOCUMENTS = ("run.json", "topologies.json", "machine.json", "versions.json", "re
 FILES = frozenset({"campaign.yaml", "events.jsonl", *DOCUMENTS, *(f"{table}.parquet" for table in TABLES)})
 """Every file of a sealed run beside its manifest."""
 
+DIFFERENCES = ("lost", "duplicated", "holes", "mismatched", "in_doubt")
+"""Totals of the reconciliation that must be zero."""
+
 HISTOGRAM_MIN_NS = 1_000
 HISTOGRAM_MAX_NS = 3_600_000_000_000
 HISTOGRAM_DIGITS = 3
@@ -104,6 +107,11 @@ class Window:
     @property
     def duration_s(self) -> float:
         return (self.measured_until_ns - self.measured_from_ns) / 1e9
+
+    def as_row(self) -> dict[str, Any]:
+        """As in `windows.parquet`."""
+        row = asdict(self)
+        return {**row, "window": row["name"], "parameters": json.dumps(self.parameters)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +222,11 @@ class Run:
     def reconciliation(self) -> dict[str, Any]:
         """Totals, and under "windows" the same by window with every difference listed."""
         return self._json("reconciliation.json")
+
+    @property
+    def reconciled(self) -> bool:
+        """Whether clients, ledger and journal agree on every command, and no doubt is left."""
+        return not any(self.reconciliation[fault] for fault in DIFFERENCES)
 
     @cached_property
     def logs(self) -> dict[str, dict[str, Any]]:

@@ -39,12 +39,15 @@ class RunWriter:
     def __init__(self, runs: Path, run_id: str) -> None:
         self.run_id = run_id
         self.folder = runs / f".{run_id}.partial"
+        self.scratch = self.folder / "scratch"
+        """For what is needed until the seal and no longer, on the same disk."""
         self._sealed_as = runs / run_id
         self._tables: dict[str, pq.ParquetWriter] = {}
         with self._said_plainly():
             if self._sealed_as.exists():
                 raise RunNotWrittenError(f"{self._sealed_as}: exists already; a sealed run is never written again")
             self.folder.mkdir(parents=True)
+            self.scratch.mkdir()
             free = shutil.disk_usage(self.folder).free
             if free < ROOM_BYTES:
                 self._discard()
@@ -86,6 +89,7 @@ class RunWriter:
         with self._said_plainly():
             for writer in self._tables.values():
                 writer.close()
+            shutil.rmtree(self.scratch)
             missing = FILES - {path.name for path in self.folder.iterdir()}
             if missing:
                 raise ValueError(f"sealed without {', '.join(sorted(missing))}")

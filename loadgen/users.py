@@ -71,13 +71,13 @@ class Generator:
             runner.spawning_greenlet.join()
         second_ns = self._starts_ns
         while not self.stop.is_set() and runner.user_count and time.monotonic_ns() < self._last_ns:
+            self.stop.wait(max(second_ns + SECOND_NS - time.monotonic_ns(), 0) / SECOND_NS)
+            self._report(second_ns)
             second_ns += SECOND_NS
-            self.stop.wait(max(second_ns - time.monotonic_ns(), 0) / SECOND_NS)
-            self._report()
         is_whole = not self.stop.is_set()
         runner.quit()
         gevent.killall(watchers)
-        self._report()
+        self._report(second_ns)
         if self._failure:
             raise self._failure
         say(Ended(time.monotonic_ns() + wall, is_whole))
@@ -86,9 +86,9 @@ class Generator:
     def _last_ns(self) -> int:
         return self._until_ns + int((self._assignment.timeout_s + LINGER_S) * SECOND_NS)
 
-    def _report(self) -> None:
+    def _report(self, second_ns: int) -> None:
         self._receipts.flush()
-        say(self._meter.second(time.monotonic_ns() + self._to_wall_ns))
+        say(self._meter.second(second_ns + self._to_wall_ns))
 
     def _environment(self) -> Environment:
         traders = self._traders()

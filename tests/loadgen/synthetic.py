@@ -26,7 +26,8 @@ sweep: {gateways: [1, 2, 4]}
 load: {users: 40, think_time_s: 0.0, warm_up_s: 2, duration_s: 10}
 seed: 1
 """
-AGREEMENT: dict[str, Any] = {"acknowledged": 0, "lost": 0, "duplicated": 0, "holes": 0, "mismatched": 0}
+AGREEMENT: dict[str, Any] = {"acknowledged": 0, "lost": 0, "duplicated": 0, "holes": 0, "mismatched": 0,
+                             "in_doubt": 0, "resolved": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def write_run(
         for window in windows:
             rate = orders_per_s[window.parameters["gateways"]]
             acks = _acks(window, rate, latency_ms, errors or {}, draw)
-            writer.append("windows", [_window_row(window)])
+            writer.append("windows", [window.as_row()])
             writer.append("acks", acks)
             writer.append("latency", _latency(window, acks))
             writer.append("series", _series(window, series))
@@ -110,11 +111,6 @@ def _windows(orders_per_s: Mapping[int, float], repetitions: int, users: int, th
                 measured_until_ns=measured_until, ended_ns=measured_until + 10**9,
             ))  # fmt: skip
     return windows
-
-
-def _window_row(window: Window) -> dict[str, Any]:
-    row = asdict(window)
-    return {**row, "window": row.pop("name"), "parameters": json.dumps(row["parameters"])}
 
 
 def _acks(

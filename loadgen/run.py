@@ -1,0 +1,147 @@
+"""From a campaign to a sealed run: for each window renew the cluster, warm up, load, collect, reconcile; then seal.
+
+Ctrl-C during a window cuts it short; what there is, is collected, reconciled and sealed as aborted, and everything
+stops. A second Ctrl-C gives up at once and leaves no run. A part of the cluster that dies ends nothing: its death and
+its restart are among the run's events, and the reconciliation says whether a promise was broken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from deploy.cluster import Cluster
+from deploy.topology import Topology
+from loadgen import collect
+from loadgen.campaign import Campaign, PlannedWindow
+from loadgen.latency import acknowledgements, histograms
+from loadgen.machine import commit, machine_facts
+from loadgen.reconcile import reconcile_window, total
+from loadgen.record import Invalidity
+from loadgen.seal import RunWriter
+from loadgen.versions import versions
+from loadgen.window import Loaded, Progress, load
+
+
+def run_campaign(campaign: Campaign, runs: Path, cluster_directory: Path, progress: Progress) -> Path:
+    """Runs the campaign and gives the sealed run's folder.
+
+    Uses the cluster that `lab up` left in `cluster_directory`, else brings one up there and takes it down afterwards.
+    Raises RunNotWrittenError, ClusterError, GeneratorError, CollectError or ReplayError; then nothing was sealed.
+    KeyboardInterrupt where Ctrl-C came before anything was measured.
+    """
+    plan = campaign.plan()
+    started_ns = time.time_ns()
+    run_id = f"{datetime.fromtimestamp(started_ns // 10**9, UTC):%Y%m%dT%H%M%SZ}-{campaign.name}"
+    with RunWriter(runs, run_id) as writer, _cluster(plan[0].topology, cluster_directory, progress) as cluster:
+        progress("taking down the facts of the machine")
+        facts = machine_facts(cluster_directory, cluster.quotas)
+        run = _Run(campaign, writer, cluster, progress, started_ns)
+        status = run.through(plan)
+        writer.write("machine.json", asdict(facts))
+        run.close()
+        return writer.seal(status)
+
+
+@contextlib.contextmanager
+def _cluster(topology: Topology, directory: Path, progress: Progress) -> Iterator[Cluster]:
+    running = Cluster.attach(directory)
+    if running is not None:
+        progress("using the cluster that is up")
+        yield running
+        return
+    progress("starting the cluster")
+    with Cluster.up(topology, directory, say=progress) as cluster:
+        yield cluster
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run being recorded, window by window."""
+
+    campaign: Campaign
+    writer: RunWriter
+    cluster: Cluster
+    progress: Progress
+    started_ns: int
+    reasons: list[Invalidity] = field(default_factory=list)
+    topologies: dict[str, Any] = field(default_factory=dict)
+    reconciliations: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def through(self, plan: list[PlannedWindow]) -> str:
+        """Every window, or those until Ctrl-C: complete or aborted."""
+        try:
+            for planned in plan:
+                self.progress(f"window {planned.position + 1} of {len(plan)}, {planned.name}: renewing the order path")
+                if self._window(planned):
+                    return "aborted"
+        except KeyboardInterrupt:
+            if not self.reconciliations:
+                raise
+            return "aborted"
+        return "complete"
+
+    def _window(self, planned: PlannedWindow) -> bool:
+        """Whether it was cut short."""
+        self.cluster.renew(planned.topology)
+        self.cluster.await_scraped()
+        prefix = f"{self.writer.run_id[:16]}-{planned.position}"
+        loaded = load(self.cluster, self.campaign, planned, prefix, self.writer.scratch, self.progress)
+        if loaded is None:
+            raise KeyboardInterrupt
+        self.progress("  collecting and reconciling")
+        self._record(loaded, planned)
+        found = self.reconciliations[planned.name]
+        self.progress(f"  {found['acknowledged']:,} commands acknowledged, {found['lost']} lost")
+        return loaded.was_cut
+
+    def _record(self, loaded: Loaded, planned: PlannedWindow) -> None:
+        window = loaded.window
+        acks = acknowledgements(window.name, loaded.id_prefix, loaded.receipts)
+        prometheus = f"http://{self.cluster.address('prometheus')}"
+        series = list(collect.series(prometheus, window.name, window.started_ns, window.ended_ns))
+        reconciliation = reconcile_window(self.cluster, acks, self.writer.scratch)
+        append = self.writer.append
+        append("acks", acks)
+        append("latency", histograms(window.name, window.measured_from_ns, loaded.receipts))
+        append("series", series)
+        append("generator", generator_rows(loaded))
+        append("noise", [{"window": window.name, **asdict(loaded.noise)}])
+        append("windows", [window.as_row()])
+        self.reasons += loaded.invalidities()
+        self.topologies[window.name] = planned.topology.model_dump(mode="json")
+        self.reconciliations[window.name] = reconciliation
+
+    def close(self) -> None:
+        """The documents, once the last window is in."""
+        write = self.writer.write
+        events = [json.dumps(asdict(event)) for event in self.cluster.events(self.started_ns)]
+        write("events.jsonl", "".join(f"{event}\n" for event in events))
+        write("campaign.yaml", self.campaign.as_yaml())
+        write("topologies.json", self.topologies)
+        write("versions.json", versions())
+        write("reconciliation.json", total(self.reconciliations))
+        write("logs.json", collect.logs(self.cluster.logs))
+        write("run.json", {
+            "id": self.writer.run_id, "commit": commit(), "seed": self.campaign.seed, "started_ns": self.started_ns,
+            "ended_ns": time.time_ns(), "valid": not self.reasons,
+            "reasons": [asdict(reason) for reason in self.reasons],
+        })  # fmt: skip
+
+
+def generator_rows(loaded: Loaded) -> list[dict[str, Any]]:
+    return [
+        {
+            "window": loaded.window.name, "t_ns": second.t_ns, "cpu_seconds": second.cpu_seconds,
+            "cpu_quota_cores": loaded.generator_allotment_cores, "wake_lag_p99_ns": second.wake_lag_p99_ns,
+            "in_flight": second.in_flight, "requests": second.requests,
+            "think_error_p99_ns": second.think_error_p99_ns,
+        }
+        for second in loaded.seconds
+    ]  # fmt: skip
