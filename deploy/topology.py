@@ -139,7 +139,7 @@ class Topology(Section):
         "AAPL", "CSCO", "GOOG", "HPQ", "IBM", "MSFT", "PFE", "TSLA", "XOM",
     )  # fmt: skip
     price_ticks_min: PositiveInt = 1
-    price_ticks_max: PositiveInt = 1_000_000
+    price_ticks_max: PositiveInt = 200_000
     accounts: Annotated[int, Field(ge=1, le=10_000)] = 64
     gateways: Gateways = Gateways()
     ledger: Ledger = Ledger()
@@ -195,7 +195,7 @@ class Topology(Section):
         beside = ["supervisor"]
         beside += ["prometheus"] * on.prometheus + ["alertmanager"] * on.alertmanager
         beside += ["loki", "loki-grpc"] * on.loki
-        beside += ["collector", "collector-http", "collector-metrics", "collector-health"] * on.collector
+        beside += ["collector", "collector-grpc", "collector-metrics", "collector-health"] * on.collector
         beside += ["node-exporter"] * on.node_exporter + ["process-exporter"] * on.process_exporter
         beside += ["redis-exporter"] * on.redis_exporter
         beside += [f"postgres-exporter-{n}" for n in range(1, self.ledger.shards + 1)] * on.postgres_exporter

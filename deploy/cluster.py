@@ -1,0 +1,291 @@
+"""A live cluster: brought up from a topology, asked where things answer, renewed, broken on purpose, taken down.
+
+    with Cluster.up(topology, directory) as cluster:
+        cluster.address("haproxy")          # 127.0.0.1:20003
+        cluster.renew(topology.with_overrides({"gateways": 4}))
+
+The cluster is kept by a supervisor, a process of its own (deploy/local). Leaving the block takes everything down, and
+so does the death of this process, whatever kills it. `Cluster.up(..., detach=True)` is for a cluster that outlives it;
+`Cluster.attach` finds such a one again, `take_down` ends it or what a crash left of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from deploy.local.control import Refused, Say, Unreachable, ask
+from deploy.local.cpu_groups import discover
+from deploy.local.launch import ROOT, start_ticks
+from deploy.local.site import Layout
+from deploy.local.status import ClusterEvent, EventKind, PartState, PartStatus
+from deploy.local.traces import read_state, remove_all
+from deploy.topology import Topology
+
+__all__ = ["Cluster", "ClusterError", "ClusterEvent", "EventKind", "PartState", "PartStatus", "Secrets", "take_down"]
+
+UP_DEADLINE_S = 120.0
+ASK_DEADLINE_S = 10.0
+RENEW_DEADLINE_S = 60.0
+DOWN_DEADLINE_S = 30.0
+SCRAPED_DEADLINE_S = 20.0
+POLL_S = 0.05
+
+
+class ClusterError(Exception):
+    """The cluster could not do what it was asked; the text says what, where and what to do next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    api_keys: Path  # JSON: account → key
+    ledger_dsns: tuple[str, ...]  # one a shard; they name a file with the password
+    redis_url: str
+    redis_password_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class CpuGroup:
+    """Where a process that the cluster did not start is bounded and accounted; its later children go with it."""
+
+    name: str
+    place: Callable[[int], None]
+
+
+@dataclass(slots=True)
+class Cluster:
+    directory: Path
+    _supervisor_pid: int
+    _lifeline: int | None = None
+    _process: subprocess.Popen[str] | None = None
+    _described: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def up(cls, topology: Topology, directory: Path, *, detach: bool = False, say: Say = lambda _: None) -> Cluster:
+        """Start everything and wait until all of it answers. Raises ClusterError, after which nothing is left."""
+        faults = topology.faults(len(os.sched_getaffinity(0)))
+        if faults:
+            raise ClusterError("\n".join(f"topology: {'.'.join(map(str, f.where))}: {f.what}" for f in faults))
+        directory = directory.absolute()
+        reading, lifeline = os.pipe()
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "deploy.local.supervisor", str(directory), "--lifeline", str(reading)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                cwd=ROOT,
+                pass_fds=(reading,),
+                start_new_session=True,  # Ctrl-C is for the starter alone
+            )
+        finally:
+            os.close(reading)
+        cluster = cls(directory, process.pid, lifeline, process)
+        try:
+            _wait_until_up(process, topology, say)
+        except BaseException:
+            cluster._let_go()
+            raise
+        if detach:
+            os.write(lifeline, b"d")
+            os.close(lifeline)
+            cluster._lifeline = None
+        cluster._describe()
+        return cluster
+
+    @classmethod
+    def attach(cls, directory: Path) -> Cluster | None:
+        """The cluster that lives in this directory, if one answers there."""
+        layout = Layout(directory.absolute())
+        state = read_state(layout)
+        if state is None:
+            return None
+        cluster = cls(layout.directory, state["supervisor"]["pid"])
+        try:
+            cluster._describe()
+        except ClusterError:
+            return None
+        return cluster
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.down()
+
+    @property
+    def topology(self) -> Topology:
+        return Topology.model_validate(self._described["topology"])
+
+    @property
+    def journal(self) -> Path:
+        """The engine's journal directory; a renewal begins another."""
+        return Path(self._described["journal"])
+
+    @property
+    def spans(self) -> Path:
+        """Where the collector writes spans, OTLP JSON lines; absent where there is no collector."""
+        return Path(self._described["spans"])
+
+    @property
+    def logs(self) -> Path:
+        """One file a part, NAME.jsonl."""
+        return Layout(self.directory).logs
+
+    @property
+    def quotas(self) -> str:
+        """How CPU quotas are applied here, or why they are not."""
+        return str(self._described["quotas"])
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """What the topology wants and this machine does not have, as sentences."""
+        return tuple(self._described["lacking"])
+
+    @property
+    def secrets(self) -> Secrets:
+        folder = Layout(self.directory).secrets
+        dsns = tuple(self._described["ledger_dsns"])
+        return Secrets(folder / "api_keys.json", dsns, self._described["redis_url"], folder / "redis_password")
+
+    def address(self, part: str) -> str:
+        """host:port of a listener: haproxy, gateway-1, ledger-1, redis, engine, prometheus, loki, collector ..."""
+        addresses: dict[str, str] = self._described["addresses"]
+        if part not in addresses:
+            raise ClusterError(f"{part} does not listen in this cluster; use one of {', '.join(addresses)}")
+        return addresses[part]
+
+    def parts(self) -> list[PartStatus]:
+        return [PartStatus(**status | {"state": PartState(status["state"])}) for status in self._ask("parts")]
+
+    def events(self, since_ns: int = 0) -> list[ClusterEvent]:
+        """What happened since then (wall clock): deaths with the end of the log, restarts, parts given up."""
+        found = self._ask("events", since_ns=since_ns)
+        return [ClusterEvent(**event | {"kind": EventKind(event["kind"])}) for event in found]
+
+    def renew(self, topology: Topology, say: Say = lambda _: None) -> None:
+        """The order path anew and empty, as this topology wants it. Servers of telemetry go on."""
+        faults = topology.faults(len(os.sched_getaffinity(0)))
+        if faults:
+            raise ClusterError("\n".join(f"topology: {'.'.join(map(str, f.where))}: {f.what}" for f in faults))
+        self._ask("renew", RENEW_DEADLINE_S, say, topology=topology.model_dump(mode="json"))
+        self._describe()
+
+    def signal(self, part: str, signum: int) -> None:
+        """Send a part's process a signal, as a fault; the supervisor then does what the restart policy says."""
+        self._ask("signal", part=part, signal=int(signum))
+
+    def group(self, name: str) -> CpuGroup:
+        if name != "generator":
+            raise ClusterError(f"{name} is no group for others; use generator")
+        return CpuGroup(name, lambda pid: self._ask("place", pid=pid))
+
+    def await_scraped(self, deadline_s: float = SCRAPED_DEADLINE_S) -> None:
+        """Until Prometheus scrapes every part of the present topology; it follows a renewal some seconds later."""
+        url = f"http://{self.address('prometheus')}/api/v1/targets?state=active"
+        wanted = set(self._described["targets"])
+        deadline = time.monotonic() + deadline_s
+        while True:
+            with urllib.request.urlopen(url, timeout=ASK_DEADLINE_S) as answer:
+                active = json.load(answer)["data"]["activeTargets"]
+            up = {target["discoveredLabels"]["__address__"] for target in active if target["health"] == "up"}
+            if up == wanted:
+                return
+            if time.monotonic() > deadline:
+                raise ClusterError(f"Prometheus does not scrape {sorted(wanted - up)} after {deadline_s:g} s")
+            time.sleep(POLL_S)
+
+    def down(self) -> None:
+        """Take everything down and wait until nothing is left."""
+        with contextlib.suppress(ClusterError):  # it has ended already; then only its traces are left
+            self._ask("down")
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the lifeline, wait for the supervisor's end, and see to it that it has left nothing."""
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
+        _await_end(self._supervisor_pid, self._process)
+        _remove_traces(self.directory)
+
+    def _describe(self) -> None:
+        self._described = self._ask("describe")
+
+    def _ask(self, do: str, deadline_s: float = ASK_DEADLINE_S, say: Say = lambda _: None, **more: Any) -> Any:
+        try:
+            return ask(Layout(self.directory).socket, {"do": do, **more}, deadline_s, say)
+        except (Refused, Unreachable) as error:
+            raise ClusterError(str(error)) from error
+
+
+def take_down(directory: Path) -> bool:
+    """End the cluster in this directory, live or crashed. False: there was none."""
+    cluster = Cluster.attach(directory)
+    if cluster is not None:
+        cluster.down()
+        return True
+    return _remove_traces(directory.absolute())
+
+
+def _wait_until_up(process: subprocess.Popen[str], topology: Topology, say: Say) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with contextlib.suppress(BrokenPipeError):  # it has ended; what it said comes below
+        process.stdin.write(topology.model_dump_json())
+        process.stdin.close()
+    unexpected = []
+    for line in process.stdout:
+        try:
+            told = json.loads(line)
+        except ValueError:
+            unexpected.append(line)
+            continue
+        if "done" in told:
+            return
+        if "failed" in told:
+            raise ClusterError(told["failed"])
+        say(told["said"])
+    raise ClusterError(f"the supervisor ended with exit {process.wait()}\n{''.join(unexpected)}")
+
+
+def _await_end(pid: int, process: subprocess.Popen[str] | None) -> None:
+    deadline = time.monotonic() + DOWN_DEADLINE_S
+    started = start_ticks(pid)
+    while start_ticks(pid) == started is not None:
+        if time.monotonic() > deadline:
+            os.kill(pid, 9)
+        time.sleep(POLL_S)
+    if process is not None:
+        process.wait()
+
+
+def _remove_traces(directory: Path) -> bool:
+    """Whether there were any. Raises ClusterError where a supervisor holds the directory and does not answer."""
+    layout = Layout(directory)
+    if not directory.exists():
+        return False
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        found = layout.state.exists() or layout.data.exists()
+        remove_all(layout, discover(layout.name))
+    except BlockingIOError as error:
+        raise ClusterError(f"a supervisor in {directory} is coming up or going down; try again in a moment") from error
+    finally:
+        os.close(handle)
+    return found

@@ -1,0 +1,155 @@
+"""All processes of one cluster: brought up in the order that their dependencies ask for, renewed, taken down.
+
+Quotas hold from the moment all answer, not before: a gateway that imports its libraries at a fifth of a core would take
+most of the time that a renewal may take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from deploy.local import postgres
+from deploy.local.control import Say
+from deploy.local.cpu_groups import CpuGroups, Limit
+from deploy.local.plan_beside import GROUP, beside_path, targets, targets_file
+from deploy.local.plan_path import limit, order_path
+from deploy.local.postgres import LedgerError
+from deploy.local.process import PartFailed, Process
+from deploy.local.readiness import answers
+from deploy.local.site import Site, write_whole
+from deploy.local.spec import Layer, PartSpec, Ready
+from deploy.local.status import ClusterEvent, PartState
+
+COMPLETE_DEADLINE_S = 20.0
+POLL_S = 0.02
+RENEW_GRACE_S = 1.0
+GENERATOR = "generator"
+
+
+class Fleet:
+    def __init__(self, site: Site, groups: CpuGroups, report: Callable[[ClusterEvent], None]) -> None:
+        self.site = site
+        self.processes: dict[str, Process] = {}
+        self._groups, self._report = groups, report
+
+    async def up(self, say: Say) -> None:
+        """Everything, as parallel as it may be. Raises PartFailed."""
+        write_whole(targets_file(self.site), targets(self.site))
+        self._make_groups()
+        specs = {spec.name: spec for spec in (*order_path(self.site), *beside_path(self.site))}
+        with _failing_as_one():
+            async with asyncio.TaskGroup() as tasks:
+                for spec in specs.values():
+                    if spec.layer is Layer.BESIDE:
+                        tasks.create_task(self._start(spec, say))
+                tasks.create_task(self._up_path(specs, say))
+        self._apply_quotas()
+
+    async def renew(self, site: Site, say: Say) -> None:
+        """The order path of another topology, empty. What is beside it goes on, as do servers that stay the same."""
+        write_whole(targets_file(site), targets(site))  # first: Prometheus takes seconds to follow
+        self.site = site
+        specs = {spec.name: spec for spec in (*order_path(site), *beside_path(site))}
+        kept = {
+            name
+            for name, process in self.processes.items()
+            if process.spec.layer is Layer.BESIDE
+            or (process.spec == specs.get(name) and process.spec.layer is Layer.KEPT and process.state is PartState.UP)
+        }
+        gone = [process for name, process in self.processes.items() if name not in kept]
+        await asyncio.gather(*(process.stop(RENEW_GRACE_S) for process in gone))
+        for process in gone:
+            del self.processes[process.spec.name]
+            if process.spec.name not in specs:
+                self._groups.remove(process.spec.cpu_group)
+        self._make_groups()
+        with _failing_as_one():
+            await self._up_path(specs, say)
+        self._apply_quotas()
+
+    async def down(self) -> None:
+        """The path first, so that gateways may say their last words to the servers behind them."""
+        before = [p for p in self.processes.values() if p.spec.component in ("haproxy", "gateway", "settler")]
+        await asyncio.gather(*(process.stop() for process in before))
+        await asyncio.gather(*(process.stop() for process in self.processes.values()))
+
+    async def _up_path(self, specs: dict[str, PartSpec], say: Say) -> None:
+        """Ledgers, Redis and engine at once; then what talks to them; at the end HAProxy has to see every gateway."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._up_ledgers(specs, say))
+            for name in ("redis", "engine"):
+                tasks.create_task(self._start(specs[name], say))
+        async with asyncio.TaskGroup() as tasks:
+            for spec in specs.values():
+                if spec.name not in self.processes and spec.layer is not Layer.BESIDE:
+                    tasks.create_task(self._start(spec, say))
+        await self._until_complete()
+
+    async def _up_ledgers(self, specs: dict[str, PartSpec], say: Say) -> None:
+        fresh = []
+        async with asyncio.TaskGroup() as tasks:
+            for shard in self.site.shards:
+                name = f"ledger-{shard}"
+                if name not in self.processes:
+                    if not (self.site.layout.data / name).exists():
+                        fresh.append(shard)
+                    tasks.create_task(self._up_ledger(specs[name], shard, shard in fresh, say))
+        if fresh:
+            await postgres.prepare(self.site, fresh)
+        await postgres.empty_ledgers(self.site)
+
+    async def _up_ledger(self, spec: PartSpec, shard: int, is_fresh: bool, say: Say) -> None:
+        if is_fresh:
+            await postgres.make_data_directory(self.site, shard)
+        await self._start(spec, say)
+
+    async def _start(self, spec: PartSpec, say: Say) -> None:
+        started = time.monotonic()
+        process = Process(spec, self.site.layout.log(spec.name), self._groups, self._report)
+        self.processes[spec.name] = process
+        await process.start()
+        say(f"{spec.name} answers on {spec.address} after {time.monotonic() - started:.1f} s")
+
+    async def _until_complete(self) -> None:
+        port = self.site.ports["haproxy-metrics"]
+        deadline = time.monotonic() + COMPLETE_DEADLINE_S
+        while not await answers(Ready(port, "/complete")):
+            if time.monotonic() > deadline:
+                raise PartFailed(
+                    f"haproxy does not see every gateway ready after {COMPLETE_DEADLINE_S:g} s; read its log"
+                )
+            await asyncio.sleep(POLL_S)
+
+    def _make_groups(self) -> None:
+        """All groups of the plan, with quotas lifted for the start."""
+        for path, bound in self._limits().items():
+            self._groups.make(path, bound)
+            self._groups.set_quota(path, None)
+
+    def _apply_quotas(self) -> None:
+        for path, bound in self._limits().items():
+            self._groups.set_quota(path, bound.cores)
+
+    def _limits(self) -> dict[str, Limit]:
+        topology = self.site.topology
+        shared = {GROUP: limit(topology.observability), GENERATOR: limit(topology.generator)}
+        return shared | {spec.cpu_group: spec.limit for spec in (*order_path(self.site), *beside_path(self.site))}
+
+
+@contextlib.contextmanager
+def _failing_as_one() -> Iterator[None]:
+    """What failed in any of the tasks as one PartFailed; other errors are mistakes of the lab and stay as they are."""
+    try:
+        yield
+    except BaseExceptionGroup as errors:
+        if errors.split((PartFailed, LedgerError, OSError))[1] is not None:
+            raise
+        raise PartFailed("\n".join(_sentences(errors))) from errors
+
+
+def _sentences(errors: BaseExceptionGroup[BaseException]) -> Iterator[str]:
+    for error in errors.exceptions:
+        yield from _sentences(error) if isinstance(error, BaseExceptionGroup) else (str(error),)

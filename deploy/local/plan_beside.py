@@ -1,0 +1,241 @@
+"""What runs beside the order path of a site, as specifications: exporters and the servers of telemetry. Pure.
+
+All of it shares one CPU group, `observability`: what watching costs is accounted, and may be bounded, as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from deploy.local.plan_path import HOST
+from deploy.local.site import EXPORTER, Site
+from deploy.local.spec import Layer, PartSpec, Ready
+from deploy.render import render
+
+GROUP = "observability"
+OBSERVABILITY = Path(__file__).parents[1] / "observability"
+RULES = Path(__file__).parents[2] / "alerts" / "rules"
+NODE_COLLECTORS = (
+    "cpu", "diskstats", "filefd", "filesystem", "loadavg", "meminfo", "netstat", "pressure", "schedstat", "sockstat",
+    "stat", "vmstat",
+)  # fmt: skip
+PROMETHEUS_RETENTION = ("--storage.tsdb.retention.time=12h", "--storage.tsdb.retention.size=2GB")
+
+
+def beside_path(site: Site) -> list[PartSpec]:
+    """Only what the topology wants and this machine has."""
+    makers = {
+        "prometheus": prometheus,
+        "alertmanager": alertmanager,
+        "loki": loki,
+        "collector": collector,
+        "node_exporter": node_exporter,
+        "process_exporter": process_exporter,
+        "redis_exporter": redis_exporter,
+    }
+    specs = [make(site) for server, make in makers.items() if site.has(server)]
+    if site.has("postgres_exporter"):
+        specs += [postgres_exporter(site, shard) for shard in site.shards]
+    return specs
+
+
+def lacking(site: Site) -> list[str]:
+    """Servers that the topology wants and this machine does not have, as sentences."""
+    without = {"loki": "no log queries", "collector": "no spans, and no logs in Loki"}
+    return [
+        f"{server} is not built, the cluster runs without it ({loss}); make setup builds it"
+        for server, loss in without.items()
+        if getattr(site.topology.observability, server) and not site.has(server)
+    ]
+
+
+def targets_file(site: Site) -> Path:
+    return site.layout.config / "targets.json"
+
+
+def targets(site: Site) -> list[dict[str, Any]]:
+    """What Prometheus scrapes: listener → (component, instance). Not Loki: 3,000 series a second that nothing reads."""
+    named = {f"gateway-{n}": ("gateway", f"gateway-{n}") for n in range(1, site.topology.gateways.replicas + 1)}
+    named |= {
+        "engine-metrics": ("engine", "engine"),
+        "haproxy-metrics": ("haproxy", "haproxy"),
+        "settler": ("settler", "settler"),
+        "supervisor": ("supervisor", "supervisor"),
+    }
+    beside = {
+        "node_exporter": ("node-exporter", "host", "host"),
+        "process_exporter": ("process-exporter", "host", "processes"),
+        "redis_exporter": ("redis-exporter", "redis", "redis"),
+        "prometheus": ("prometheus", "prometheus", "prometheus"),
+        "alertmanager": ("alertmanager", "alertmanager", "alertmanager"),
+        "collector": ("collector-metrics", "collector", "collector"),
+    }
+    for server, (listener, component, instance) in beside.items():
+        if site.has(server):
+            named[listener] = (component, instance)
+    if site.has("postgres_exporter"):
+        named |= {f"postgres-exporter-{shard}": ("ledger", f"ledger-{shard}") for shard in site.shards}
+    return [
+        {"targets": [f"{HOST}:{site.ports[listener]}"], "labels": {"component": component, "instance": instance}}
+        for listener, (component, instance) in named.items()
+    ]
+
+
+def prometheus(site: Site) -> PartSpec:
+    path, port = site.layout.config / "prometheus.yml", site.ports["prometheus"]
+    config = render(
+        "observability/prometheus.yml",
+        scrape_interval=f"{round(site.topology.observability.scrape_interval_s * 1000)}ms",
+        rules=RULES / "*.yml" if RULES.is_dir() else "",
+        alertmanager=f"{HOST}:{site.ports['alertmanager']}" if site.has("alertmanager") else "",
+        targets=targets_file(site),
+        name=site.layout.name,
+    )
+    command = (
+        "/usr/bin/prometheus",
+        f"--config.file={path}",
+        f"--storage.tsdb.path={site.layout.data / 'prometheus'}",
+        *PROMETHEUS_RETENTION,
+        f"--web.listen-address={HOST}:{port}",
+        "--enable-feature=exemplar-storage",
+        "--scrape.discovery-reload-interval=1s",  # a new gateway is scraped soon after a renewal, not 5 s later
+        "--rules.alert.resend-delay=5s",
+        "--log.format=json",
+        "--log.level=warn",
+    )
+    return _beside(site, "prometheus", command, Ready(port, "/-/ready"), files={path: config})
+
+
+def alertmanager(site: Site) -> PartSpec:
+    path, port = site.layout.config / "alertmanager.yml", site.ports["alertmanager"]
+    command = (
+        "/usr/bin/prometheus-alertmanager",
+        f"--config.file={path}",
+        f"--storage.path={site.layout.data / 'alertmanager'}",
+        f"--web.listen-address={HOST}:{port}",
+        "--cluster.listen-address=",
+        "--log.format=json",
+        "--log.level=warn",
+    )
+    files = {path: render("observability/alertmanager.yml")}
+    return _beside(site, "alertmanager", command, Ready(port, "/-/ready"), files=files)
+
+
+def loki(site: Site) -> PartSpec:
+    path, port = site.layout.config / "loki.yaml", site.ports["loki"]
+    config = render(
+        "observability/loki.yaml",
+        host=HOST,
+        port=port,
+        grpc_port=site.ports["loki-grpc"],
+        directory=site.layout.data / "loki",
+    )
+    command = (str(site.programs.loki), f"-config.file={path}")
+    return _beside(site, "loki", command, Ready(port, "/ready", deadline_s=60.0), files={path: config})
+
+
+def collector(site: Site) -> PartSpec:
+    path = site.layout.config / "collector.yaml"
+    health = site.ports["collector-health"]
+    config = render(
+        "observability/collector.yaml",
+        host=HOST,
+        port=site.ports["collector"],
+        grpc_port=site.ports["collector-grpc"],
+        metrics_port=site.ports["collector-metrics"],
+        health_port=health,
+        directory=site.layout.data / "collector",
+        logs=site.layout.logs,
+        spans=site.spans,
+        loki=f"{HOST}:{site.ports['loki']}" if site.has("loki") else "",
+    )
+    command = (str(site.programs.collector), f"--config={path}")
+    return _beside(site, "collector", command, Ready(health, "/"), files={path: config})
+
+
+def node_exporter(site: Site) -> PartSpec:
+    port = site.ports["node-exporter"]
+    collectors = [f"--collector.{name}" for name in NODE_COLLECTORS]
+    command = (
+        "/usr/bin/prometheus-node-exporter",
+        "--collector.disable-defaults",
+        *collectors,
+        f"--web.listen-address={HOST}:{port}",
+        "--log.format=json",
+        "--log.level=warn",
+    )
+    return _beside(site, "node-exporter", command, Ready(port, "/"))
+
+
+def process_exporter(site: Site) -> PartSpec:
+    path, port = site.layout.config / "process-exporter.yml", site.ports["process-exporter"]
+    command = (
+        "/usr/bin/prometheus-process-exporter",
+        f"-config.path={path}",
+        f"-web.listen-address={HOST}:{port}",
+        "-threads=false",
+        "-gather-smaps=false",
+    )
+    files = {path: render("observability/process-exporter.yml")}
+    return _beside(site, "process-exporter", command, Ready(port, "/"), files=files)
+
+
+def redis_exporter(site: Site) -> PartSpec:
+    port = site.ports["redis-exporter"]
+    passwords = site.layout.secrets / "redis_exporter.json"
+    address = f"redis://{HOST}:{site.ports['redis']}"
+    command = (
+        "/usr/bin/prometheus-redis-exporter",
+        f"-redis.addr={address}",
+        f"-redis.password-file={passwords}",
+        f"-web.listen-address={HOST}:{port}",
+        "-redis-only-metrics",
+        "-log-format=json",
+    )
+    files = {passwords: json.dumps({address: site.secrets.redis_password_file.read_text()})}
+    return _beside(site, "redis-exporter", command, Ready(port, "/health"), layer=Layer.KEPT, files=files)
+
+
+def postgres_exporter(site: Site, shard: int) -> PartSpec:
+    name = f"postgres-exporter-{shard}"
+    port = site.ports[name]
+    command = (
+        "/usr/bin/prometheus-postgres-exporter",
+        f"--web.listen-address={HOST}:{port}",
+        f"--extend.query-path={OBSERVABILITY / 'postgres-queries.yml'}",
+        "--disable-settings-metrics",
+        "--log.format=json",
+        "--log.level=warn",
+    )
+    # Not the ledger's own database: that one is dropped at a renewal, and the statistics are the server's.
+    environment = {
+        "DATA_SOURCE_URI": f"{HOST}:{site.ports[f'ledger-{shard}']}/postgres?sslmode=disable",
+        "DATA_SOURCE_USER": EXPORTER,
+        "DATA_SOURCE_PASS": site.secrets.password(EXPORTER),
+    }
+    return _beside(site, name, command, Ready(port, "/"), layer=Layer.KEPT, environment=environment)
+
+
+def _beside(
+    site: Site,
+    name: str,
+    command: tuple[str, ...],
+    ready: Ready,
+    layer: Layer = Layer.BESIDE,
+    files: dict[Path, str] | None = None,
+    environment: dict[str, str] | None = None,
+) -> PartSpec:
+    return PartSpec(
+        name=name,
+        component=name.rstrip("-0123456789"),
+        layer=layer,
+        command=command,
+        ready=ready,
+        restarts=site.topology.observability.restarts,
+        group=f"{GROUP}/{name}",
+        environment=environment or {},
+        files=files or {},
+        stop_grace_s=1.0,
+    )

@@ -1,0 +1,187 @@
+"""The order path of a site as specifications: HAProxy, gateways, engine, ledger, Redis, settler. Pure."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+
+from deploy.local.cpu_groups import Limit
+from deploy.local.site import POSTGRES_PROGRAMS, Site
+from deploy.local.spec import Layer, PartSpec, Ready
+from deploy.render import render
+from deploy.topology import Bounded
+
+HOST = "127.0.0.1"
+
+
+def order_path(site: Site) -> list[PartSpec]:
+    gateways = [gateway(site, number) for number in range(1, site.topology.gateways.replicas + 1)]
+    return [
+        *(ledger(site, shard) for shard in site.shards),
+        redis(site),
+        engine(site),
+        *gateways,
+        settler(site),
+        haproxy(site),
+    ]
+
+
+def limit(bounded: Bounded) -> Limit:
+    return Limit(bounded.cpu_cores, bounded.cpuset)
+
+
+def ledger(site: Site, shard: int) -> PartSpec:
+    wanted = site.topology.ledger
+    name = f"ledger-{shard}"
+    port, data = site.ports[name], site.layout.data / name
+    config = render(
+        "servers/postgresql.conf",
+        host=HOST,
+        port=port,
+        connections_max=wanted.connections_max,
+        shared_buffers_mb=wanted.shared_buffers_mb,
+        settings=wanted.settings,
+    )
+    ask = (str(POSTGRES_PROGRAMS / "pg_isready"), "-q", "-t", "1", "-h", HOST, "-p", str(port))
+    return PartSpec(
+        name=name,
+        component="ledger",
+        layer=Layer.KEPT,
+        command=(str(POSTGRES_PROGRAMS / "postgres"), "-D", str(data)),
+        ready=Ready(port, command=ask),
+        restarts=wanted.restarts,
+        limit=limit(wanted),
+        files={data / "postgresql.conf": config},
+        unprivileged=True,
+        stop_signal=signal.SIGINT,  # disconnects its clients; SIGTERM would wait for them
+        stop_grace_s=10.0,
+        death_signal=signal.SIGQUIT,  # it then takes its own children and shared memory along
+    )
+
+
+def redis(site: Site) -> PartSpec:
+    wanted, port = site.topology.redis, site.ports["redis"]
+    path = site.layout.config / "redis.conf"
+    config = render(
+        "servers/redis.conf",
+        host=HOST,
+        port=port,
+        password=site.secrets.redis_password_file.read_text(),
+        directory=site.layout.data,
+        memory_max_mb=wanted.memory_max_mb,
+    )
+    return PartSpec(
+        name="redis",
+        component="redis",
+        layer=Layer.PATH,
+        command=("/usr/bin/redis-server", str(path)),
+        ready=Ready(port),
+        restarts=wanted.restarts,
+        limit=limit(wanted),
+        files={path: config},
+    )
+
+
+def engine(site: Site) -> PartSpec:
+    topology, port, metrics = site.topology, site.ports["engine"], site.ports["engine-metrics"]
+    return PartSpec(
+        name="engine",
+        component="engine",
+        layer=Layer.PATH,
+        command=(
+            str(site.programs.engine),
+            *("--listen", f"{HOST}:{port}"),
+            *("--metrics", f"{HOST}:{metrics}"),
+            *("--journal", str(site.journal)),
+            *("--symbols", ",".join(topology.symbols)),
+            *("--price-min", str(topology.price_ticks_min)),
+            *("--price-max", str(topology.price_ticks_max)),
+        ),
+        ready=Ready(port),
+        restarts=topology.engine.restarts,
+        limit=limit(topology.engine),
+        stop_grace_s=8.0,
+    )
+
+
+def gateway(site: Site, number: int) -> PartSpec:
+    wanted = site.topology.gateways
+    name = f"gateway-{number}"
+    port = site.ports[name]
+    environment = _pipeline("GATEWAY", site) | {
+        "GATEWAY_NAME": name,
+        "GATEWAY_PORT": str(port),
+        "GATEWAY_LEDGER_POOL_SIZE": str(wanted.ledger_pool_size),
+        "GATEWAY_IN_FLIGHT_MAX": str(wanted.in_flight_max),
+        "GATEWAY_PRICE_TICKS_MIN": str(site.topology.price_ticks_min),
+        "GATEWAY_PRICE_TICKS_MAX": str(site.topology.price_ticks_max),
+        "GATEWAY_TRACE_RATIO": str(wanted.trace_ratio),
+    }
+    if site.has("collector"):
+        environment["GATEWAY_OTLP_ENDPOINT"] = f"http://{HOST}:{site.ports['collector']}"
+    return PartSpec(
+        name=name,
+        component="gateway",
+        layer=Layer.PATH,
+        command=(sys.executable, "-m", "target_system.gateway"),
+        ready=Ready(port, "/readyz"),
+        restarts=wanted.restarts,
+        limit=limit(wanted),
+        environment=environment,
+        stop_grace_s=6.0,
+    )
+
+
+def settler(site: Site) -> PartSpec:
+    wanted, port = site.topology.settler, site.ports["settler"]
+    environment = _pipeline("SETTLER", site) | {
+        "SETTLER_PORT": str(port),
+        "SETTLER_GRACE_MS": str(wanted.grace_ms),
+    }
+    return PartSpec(
+        name="settler",
+        component="settler",
+        layer=Layer.PATH,
+        command=(sys.executable, "-m", "target_system.ledger.settler"),
+        ready=Ready(port, "/healthz"),
+        restarts=wanted.restarts,
+        limit=limit(wanted),
+        environment=environment,
+    )
+
+
+def haproxy(site: Site) -> PartSpec:
+    wanted = site.topology.haproxy
+    path = site.layout.config / "haproxy.cfg"
+    names = [f"gateway-{number}" for number in range(1, site.topology.gateways.replicas + 1)]
+    config = render(
+        "servers/haproxy.cfg",
+        host=HOST,
+        port=site.ports["haproxy"],
+        metrics_port=site.ports["haproxy-metrics"],
+        connections_max=wanted.connections_max,
+        gateways=[(name, f"{HOST}:{site.ports[name]}") for name in names],
+    )
+    return PartSpec(
+        name="haproxy",
+        component="haproxy",
+        layer=Layer.PATH,
+        command=("/usr/sbin/haproxy", "-db", "-f", str(path)),
+        ready=Ready(site.ports["haproxy-metrics"], "/ready"),
+        restarts=wanted.restarts,
+        limit=limit(wanted),
+        files={path: config},
+    )
+
+
+def _pipeline(prefix: str, site: Site) -> dict[str, str]:
+    """Where the other components are, for one that runs from this checkout."""
+    return {
+        f"{prefix}_LEDGER_DSNS": json.dumps(site.ledger_dsns),
+        f"{prefix}_REDIS_URL": site.redis_url,
+        f"{prefix}_REDIS_PASSWORD_FILE": str(site.secrets.redis_password_file),
+        f"{prefix}_ENGINE_TARGET": f"{HOST}:{site.ports['engine']}",
+        f"{prefix}_SYMBOLS": json.dumps(site.topology.symbols),
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -1,0 +1,92 @@
+"""The ledger's servers: a fresh data directory, roles, a migrated template, and an empty ledger from it in no time."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import sql
+
+from deploy.local.launch import give_to_unprivileged, launch
+from deploy.local.site import ADMIN, EXPORTER, LEDGER, LEDGER_TEMPLATE, OWNER, POSTGRES_PROGRAMS, Site
+
+STEP_DEADLINE_S = 60.0
+CONNECT_DEADLINE_S = 5
+HBA = """\
+# TYPE  DATABASE  USER  ADDRESS       METHOD
+host    all       all   127.0.0.1/32  scram-sha-256
+"""
+
+
+class LedgerError(Exception):
+    """A ledger could not be prepared; the text says which step and what it printed."""
+
+
+async def make_data_directory(site: Site, shard: int) -> None:
+    """initdb, as a user without privileges where this process is root; its password is generated."""
+    data = site.layout.data / f"ledger-{shard}"
+    data.mkdir(mode=0o700)
+    give_to_unprivileged(data)
+    command = [str(POSTGRES_PROGRAMS / "initdb"), "-D", str(data), "-U", ADMIN, "--auth=scram-sha-256"]
+    command += [f"--pwfile={site.secrets.admin_password_file}", "--locale=C", "--encoding=UTF8"]
+    command += ["--no-sync", "--no-instructions"]
+    await step(f"initdb of shard {shard}", command, unprivileged=True)
+    (data / "pg_hba.conf").write_text(HBA)
+
+
+async def prepare(site: Site, shards: Sequence[int]) -> None:
+    """Roles and a migrated template on each of these new servers, and once the API keys, which live on the first."""
+    await asyncio.gather(*(_make_roles(site, shard) for shard in shards))
+    templates = [site.secrets.dsn(site.ports[f"ledger-{shard}"], OWNER, LEDGER_TEMPLATE) for shard in shards]
+    await step("migration", [sys.executable, "-m", "target_system.ledger.migrate", *templates])
+    if not site.secrets.api_keys.exists():
+        keys = [sys.executable, "-m", "target_system.ledger.keys", "--dsn", templates[0]]
+        keys += ["--count", str(site.topology.accounts), "--out", str(site.secrets.api_keys)]
+        await step("API keys", keys)
+
+
+async def empty_ledgers(site: Site) -> None:
+    """Every shard's ledger as the template has it: no orders, no remembered statements, nothing left to write back."""
+    await asyncio.gather(*(_empty_ledger(site, shard) for shard in site.shards))
+
+
+async def _empty_ledger(site: Site, shard: int) -> None:
+    async with await _connect(site, shard) as admin:
+        await admin.execute(f"DROP DATABASE IF EXISTS {LEDGER} WITH (FORCE)")
+        await admin.execute(f"CREATE DATABASE {LEDGER} TEMPLATE {LEDGER_TEMPLATE} OWNER {OWNER}")
+        await admin.execute("CHECKPOINT")
+        await admin.execute("SELECT pg_stat_statements_reset()")
+
+
+async def _make_roles(site: Site, shard: int) -> None:
+    async with await _connect(site, shard) as admin:
+        for role, rights in ((OWNER, "LOGIN"), (EXPORTER, "LOGIN IN ROLE pg_monitor")):
+            password = sql.Literal(site.secrets.password(role))
+            await admin.execute(
+                sql.SQL("CREATE ROLE {} {} PASSWORD {}").format(sql.Identifier(role), sql.SQL(rights), password)
+            )
+        await admin.execute("CREATE EXTENSION pg_stat_statements")
+        await admin.execute(f"CREATE DATABASE {LEDGER_TEMPLATE} OWNER {OWNER}")
+
+
+async def _connect(site: Site, shard: int) -> psycopg.AsyncConnection[tuple[object, ...]]:
+    dsn = site.secrets.dsn(site.ports[f"ledger-{shard}"], ADMIN, "postgres")
+    return await psycopg.AsyncConnection.connect(dsn, autocommit=True, connect_timeout=CONNECT_DEADLINE_S)
+
+
+async def step(title: str, command: list[str], unprivileged: bool = False) -> None:
+    """Run one program to its end; what it printed is part of the error."""
+    with tempfile.TemporaryFile() as out:
+        process = await launch(command, out, unprivileged=unprivileged)
+        try:
+            code = await asyncio.wait_for(process.wait(), STEP_DEADLINE_S)
+        except TimeoutError as error:
+            process.kill()
+            raise LedgerError(f"{title} did not end within {STEP_DEADLINE_S:g} s: {' '.join(command)}") from error
+        if code != 0:
+            out.seek(0)
+            printed = out.read().decode(errors="replace").strip()
+            raise LedgerError(f"{title} failed (exit {code}): {' '.join(command)}\n{printed}")

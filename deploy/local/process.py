@@ -1,0 +1,149 @@
+"""One part as a live process: start it until it answers, keep it running, report what happens to it, stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from deploy.local.cpu_groups import CpuGroups
+from deploy.local.launch import launch
+from deploy.local.readiness import answers
+from deploy.local.restarts import pause_before_restart_s
+from deploy.local.site import write_private
+from deploy.local.spec import PartSpec
+from deploy.local.status import ClusterEvent, EventKind, PartState
+
+POLL_S = 0.02
+LOG_END_LINES = 20
+LOG_END_BYTES = 8_192
+DEATHS_MAX = 1_000
+
+
+class PartFailed(Exception):
+    """A part did not start; the text says how it ended and the last lines it wrote."""
+
+
+class Process:
+    """Owned by the supervisor's event loop. `stop` may be called at any moment, also while it starts or waits."""
+
+    def __init__(self, spec: PartSpec, log: Path, groups: CpuGroups, report: Callable[[ClusterEvent], None]) -> None:
+        self.spec, self.log = spec, log
+        self.state = PartState.STOPPED
+        self.restarts = 0
+        self.said = ""
+        self.pid: int | None = None
+        self._groups, self._report = groups, report
+        self._process: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._deaths_ns: deque[int] = deque(maxlen=DEATHS_MAX)
+        self._log_from = 0
+
+    async def start(self) -> None:
+        """Until it answers; from then on it is kept running. Raises PartFailed."""
+        await self._launch()
+        self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.spec.name}")
+
+    async def stop(self, grace_s: float | None = None) -> None:
+        if self._keeper:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        await self._end(self.spec.stop_signal, self.spec.stop_grace_s if grace_s is None else grace_s)
+        self.state = PartState.STOPPED
+
+    def send(self, signum: int) -> bool:
+        """Whether there was a process to send it to."""
+        if self._process is None or self._process.returncode is not None:
+            return False
+        self._process.send_signal(signum)
+        return True
+
+    async def _launch(self) -> None:
+        self.state = PartState.STARTING
+        for path, text in self.spec.files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_private(path, text)
+        with self.log.open("ab") as out:
+            self._log_from = out.tell()
+            self._process = await launch(
+                self.spec.command,
+                out,
+                entrances=self._groups.entrances(self.spec.cpu_group),
+                environment=self.spec.environment,
+                unprivileged=self.spec.unprivileged,
+                death_signal=self.spec.death_signal,
+            )
+        self.pid = self._process.pid
+        await self._until_it_answers()
+        self.state = PartState.UP
+
+    async def _until_it_answers(self) -> None:
+        assert self._process is not None
+        ready = self.spec.ready
+        deadline = time.monotonic() + ready.deadline_s
+        while True:
+            answered = await answers(ready)
+            if self._process.returncode is not None:  # then whoever answered was another
+                raise PartFailed(self._sentence(f"{ending(self._process.returncode)} while starting"))
+            if answered:
+                return
+            if time.monotonic() > deadline:
+                await self._end(signal.SIGKILL, 0)
+                raise PartFailed(self._sentence(f"does not answer on port {ready.port} after {ready.deadline_s:g} s"))
+            await asyncio.sleep(POLL_S)
+
+    async def _keep(self) -> None:
+        """Wait for its death, report it, start it again after a pause; give up on a crash loop."""
+        while True:
+            assert self._process is not None
+            code = await self._process.wait()
+            self.pid = None
+            self._deaths_ns.append(time.monotonic_ns())
+            self._tell(EventKind.DIED, ending(code), self.log_end())
+            pause_s = pause_before_restart_s(self.spec.restarts, tuple(self._deaths_ns))
+            if pause_s is None:
+                self.state = PartState.GIVEN_UP
+                policy = self.spec.restarts
+                said = f"died more than {policy.restarts_max} times within {policy.within_s:g} s, last: {ending(code)}"
+                self._tell(EventKind.GIVEN_UP, said, self.log_end())
+                return
+            self.state = PartState.RESTARTING
+            await asyncio.sleep(pause_s)
+            self.restarts += 1
+            with contextlib.suppress(PartFailed):  # then it has died again, which the next turn reports
+                await self._launch()
+                self._tell(EventKind.RESTARTED, f"after a pause of {pause_s:g} s", "")
+
+    async def _end(self, signum: signal.Signals, grace_s: float) -> None:
+        if self._process is None:
+            return
+        if self.send(signum):
+            try:
+                await asyncio.wait_for(self._process.wait(), grace_s)
+            except TimeoutError:
+                self.send(signal.SIGKILL)
+                await self._process.wait()
+        self.pid = None
+
+    def log_end(self) -> str:
+        """The last lines that this incarnation wrote."""
+        with self.log.open("rb") as log:
+            size = log.seek(0, 2)
+            log.seek(max(min(self._log_from, size), size - LOG_END_BYTES))
+            return "\n".join(log.read().decode(errors="replace").splitlines()[-LOG_END_LINES:])
+
+    def _tell(self, kind: EventKind, said: str, log_end: str) -> None:
+        self.said = f"{kind}: {said}"
+        self._report(ClusterEvent(time.time_ns(), kind, self.spec.name, said, log_end))
+
+    def _sentence(self, what: str) -> str:
+        end = "\n".join(f"    {line}" for line in self.log_end().splitlines())
+        return f"{self.spec.name} {what}; its log ({self.log}) ends\n{end or '    empty'}"
+
+
+def ending(code: int) -> str:
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit {code}"

@@ -1,0 +1,33 @@
+"""Whether a part answers, asked without blocking the supervisor. Why not a library: docs/decisions/0002."""
+
+from __future__ import annotations
+
+import asyncio
+
+from deploy.local.spec import Ready
+
+ASK_DEADLINE_S = 1.0
+
+
+async def answers(ready: Ready) -> bool:
+    try:
+        return await asyncio.wait_for(_ask(ready), ASK_DEADLINE_S)
+    except (OSError, TimeoutError):
+        return False
+
+
+async def _ask(ready: Ready) -> bool:
+    if ready.command:
+        process = await asyncio.create_subprocess_exec(
+            *ready.command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )
+        return await process.wait() == 0
+    reader, writer = await asyncio.open_connection("127.0.0.1", ready.port)
+    try:
+        if ready.path is None:
+            return True
+        writer.write(f"GET {ready.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+        status = (await reader.readline()).split()
+        return len(status) > 1 and status[1].startswith(b"2")
+    finally:
+        writer.close()

@@ -1,0 +1,58 @@
+"""How one part is to run: a value that the plan makes and `Process` carries out."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from deploy.local.cpu_groups import Limit
+from deploy.topology import Restarts
+
+UNLIMITED = Limit()
+
+
+class Layer(StrEnum):
+    """What `renew` does with a part."""
+
+    PATH = "path"  # stopped and started anew
+    KEPT = "kept"  # goes on as long as its own specification stays the same
+    BESIDE = "beside"  # goes on
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """How a part shows that it answers: HTTP 2xx at `path`, a program that exits 0, or merely an open port."""
+
+    port: int
+    path: str | None = None
+    command: tuple[str, ...] = ()
+    deadline_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class PartSpec:
+    name: str
+    component: str
+    layer: Layer
+    command: tuple[str, ...]
+    ready: Ready
+    restarts: Restarts
+    group: str = ""  # of CPU, below the cluster's; empty: the name
+    limit: Limit = UNLIMITED
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[Path, str] = field(default_factory=dict)  # its configuration, written before it starts
+    unprivileged: bool = False  # refuses to run as root
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_grace_s: float = 2.0
+    death_signal: signal.Signals = signal.SIGKILL  # what the kernel sends it when the supervisor dies
+
+    @property
+    def cpu_group(self) -> str:
+        return self.group or self.name
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.ready.port}"
