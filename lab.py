@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent
 CLUSTER_DIRECTORY = ROOT / ".lab" / "cluster"
 RUNS_DIRECTORY = ROOT / "runs"
 QUICK_CAMPAIGN = ROOT / "loadgen" / "campaigns" / "quick.yaml"
-SCALE_MODEL = ROOT / "deploy" / "topologies" / "scale_model.yaml"
+LOCAL_TOPOLOGY = ROOT / "deploy" / "topologies" / "local.yaml"
 
 app = typer.Typer(
     help="An observability and performance lab for trading clusters.",
@@ -54,7 +54,7 @@ class Exit(IntEnum):
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
-    """Say what this machine lacks for the lab, and the one line that installs it. Exits 3 if something needed is missing."""
+    """Say what this machine lacks for the lab, and the one line that installs it. Exits 3 if it needs something."""
     from deploy.bootstrap import checks
 
     found = checks()
@@ -74,8 +74,8 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command()
 def up(
     topology: Annotated[
-        Path, typer.Argument(help="A topology file.", show_default="deploy/topologies/scale_model.yaml")
-    ] = SCALE_MODEL,
+        Path, typer.Argument(help="A topology file.", show_default="deploy/topologies/local.yaml")
+    ] = LOCAL_TOPOLOGY,
     as_json: AsJson = False,
 ) -> None:
     """Start a cluster and leave it running until `lab down`."""
@@ -83,17 +83,17 @@ def up(
     from deploy.topology import Topology
 
     with exit_codes():
-        Cluster.start(Topology.load(topology), CLUSTER_DIRECTORY)
+        Cluster.up(Topology.load(topology), CLUSTER_DIRECTORY, detach=True, say=people.print)
     status(as_json)
 
 
 @app.command()
 def down(as_json: AsJson = False) -> None:
     """Stop the cluster of this checkout, also one whose starter died, and remove what it left."""
-    from deploy.cluster import Cluster
+    from deploy.cluster import take_down
 
     with exit_codes():
-        stopped = Cluster.stop(CLUSTER_DIRECTORY)
+        stopped = take_down(CLUSTER_DIRECTORY)
     people.print("stopped" if stopped else "no cluster was running")
     if as_json:
         print_json({"stopped": stopped})
@@ -166,8 +166,7 @@ def run_and_report(campaign: Path, short: bool, as_json: bool) -> tuple[Run, lis
     from loadgen.campaign import Campaign
     from loadgen.record import Run
     from loadgen.run import run_campaign
-    from reports.closing import closing_lines
-    from reports.report import write
+    from reports.report import closing_lines, write
 
     with exit_codes():
         path = run_campaign(Campaign.read(campaign, short), RUNS_DIRECTORY, CLUSTER_DIRECTORY, people.print)
@@ -196,25 +195,26 @@ def exit_code(run: Run) -> Exit:
     return Exit.PASS if run.reconciled else Exit.CHECK_FAILED
 
 
+ERRORS = {
+    ("deploy.topology", "TopologyError"): Exit.BAD_INPUT,
+    ("loadgen.campaign", "CampaignError"): Exit.BAD_INPUT,
+    ("loadgen.record", "RunError"): Exit.CHECK_FAILED,
+    ("deploy.cluster", "ClusterError"): Exit.CHECK_FAILED,
+}
+"""What the rooms raise on purpose: module and class → exit code. A class whose module was never imported cannot come."""
+
+
 @contextlib.contextmanager
 def exit_codes() -> Iterator[None]:
     """Turn the rooms' errors into one message for people and the exit code of their kind."""
-    from deploy.cluster import ClusterError
-    from deploy.topology import TopologyError
-    from loadgen.campaign import CampaignError
-    from loadgen.record import RunError
-
-    codes = {
-        TopologyError: Exit.BAD_INPUT,
-        CampaignError: Exit.BAD_INPUT,
-        RunError: Exit.CHECK_FAILED,
-        ClusterError: Exit.CHECK_FAILED,
-    }
     try:
         yield
-    except tuple(codes) as error:
+    except Exception as error:
+        code = ERRORS.get((type(error).__module__, type(error).__name__))
+        if code is None:
+            raise
         people.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(codes[type(error)]) from error
+        raise typer.Exit(code) from error
 
 
 def print_json(document: Any) -> None:

@@ -1,4 +1,4 @@
-"""The house's rules as a test: who may import whom, no module that nobody uses, no command or signal that is not declared.
+"""The house's rules as a test: who may import whom, no module that nobody uses, no undeclared command or signal.
 
 `ROOMS` is the import table of docs/architecture.md. Each checker takes the root of a tree, so that a planted violation
 can be shown to be found.
@@ -129,7 +129,7 @@ QUERY_FILES = ("alerts/**/*.yml", "dashboards/**/*.py", "analysis/**/*.py")
 
 
 def undeclared_signals(root: Path, declared: set[str]) -> list[str]:
-    """Names that look like one of the lab's own metrics, in a rule, a board or an analysis, and are not in the register.
+    """Names that look like the lab's own metrics, in a rule, a board or an analysis, and are not in the register.
 
     In Python only string literals count: a variable may be called as it likes.
     """
