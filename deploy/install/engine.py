@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.install.part import ROOT, Check, Part, cache_directory, digest, holds, keep_newest, locked, run
+from deploy.install.part import (
+    ROOT,
+    Check,
+    InstallError,
+    Part,
+    cache_directory,
+    digest,
+    holds,
+    keep_newest,
+    locked,
+    run,
+)
 
 SOURCES = ROOT / "target_system" / "engine"
 PROTOS = ROOT / "target_system" / "proto"
@@ -28,13 +39,16 @@ def check() -> Check:
 def build() -> None:
     # In its final place from the start: CMake and ctest write absolute paths.
     directory = engine_dir()
+    key = directory.name
     with locked(directory.parent):
         if check().ok:
             return
         configure = ["cmake", "-S", str(SOURCES), "-B", str(directory), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"]
         run(configure, "configuring the engine")
         run(["cmake", "--build", str(directory)], "building the engine")
-        (directory / "built.stamp").write_text(_key())
+        if _key() != key:
+            raise InstallError("the engine's sources changed while they were compiled; run make setup again")
+        (directory / "built.stamp").write_text(key)
         keep_newest((path for path in directory.parent.iterdir() if path.is_dir()), BUILDS_KEPT)
 
 
