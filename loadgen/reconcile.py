@@ -46,9 +46,8 @@ def stores_of(cluster: Cluster) -> Stores:
 
 def replay(journal: Path, results: Path, books: Path) -> None:
     """Raises ReplayError. Read-only, beside the running engine."""
-    command = [
-        str(engine_dir() / "engine-replay"), f"--journal={journal}", f"--results={results}", f"--books={books}",
-    ]  # fmt: skip
+    command = [str(engine_dir() / "engine-replay"), "--journal", str(journal)]
+    command += ["--results", str(results), "--books", str(books)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=REPLAY_DEADLINE_S)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()
