@@ -58,7 +58,7 @@ def doctor(as_json: AsJson = False) -> None:
     from deploy.bootstrap import checks
 
     found = checks()
-    table = Table("", "part", "found", "to do")
+    table = Table("", "part", "found", "to do", box=None)
     for check in found:
         mark = "ok" if check.ok else "missing" if check.needed else "without"
         table.add_row(mark, check.name, check.found, check.to_do)
@@ -107,11 +107,11 @@ def status(as_json: AsJson = False) -> None:
     with exit_codes():
         cluster = Cluster.attach(CLUSTER_DIRECTORY)
         parts = cluster.parts() if cluster else []
-    table = Table("part", "component", "state", "address", "pid", "CPU s", "quota", "memory MB", "restarts", "said")
+    table = Table("component", "state", "address", "pid", "CPU s", "of cores", "MB", "restarts", "said", box=None)
     for part in parts:
         quota = "" if part.cpu_quota_cores is None else f"{part.cpu_quota_cores:g}"
         figures = (f"{part.cpu_seconds:.1f}", quota, f"{part.memory_bytes / 1e6:.0f}", str(part.restarts))
-        table.add_row(part.name, part.component, part.state, part.address, str(part.pid or ""), *figures, part.said)
+        table.add_row(part.name, part.state, part.address, str(part.pid or ""), *figures, part.said)
     people.print(table if cluster else "no cluster is running; start one with `lab up`")
     if as_json:
         print_json({"up": cluster is not None, "parts": parts})
@@ -166,7 +166,8 @@ def run_and_report(campaign: Path, short: bool, as_json: bool) -> tuple[Run, lis
     from loadgen.campaign import Campaign
     from loadgen.record import Run
     from loadgen.run import run_campaign
-    from reports.report import closing_lines, write
+    from reports.closing import closing_lines
+    from reports.report import write
 
     with exit_codes():
         path = run_campaign(Campaign.read(campaign, short), RUNS_DIRECTORY, CLUSTER_DIRECTORY, people.print)
@@ -183,10 +184,9 @@ def run_and_report(campaign: Path, short: bool, as_json: bool) -> tuple[Run, lis
 def document(run: Run) -> dict[str, Any]:
     """What a run says to a program."""
     from analysis.bottleneck import verdict
-    from loadgen.summary import summary
+    from reports import closing
 
-    found = verdict(run)
-    return {**summary(run), "verdict": {"limit": found.limit, "status": found.status, "sentence": found.sentence}}
+    return closing.document(run, verdict(run))
 
 
 def exit_code(run: Run) -> Exit:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from analysis.demand import demand
-from analysis.finding import Bearing, Figure, Finding, Mechanism
+from analysis.finding import Bearing, Figure, Finding, Mechanism, in_words
 from analysis.load import load
 from analysis.measured import Configuration, configurations
 from analysis.residence import residence
@@ -23,9 +23,6 @@ from analysis.waits import waits
 from loadgen.record import Run
 
 ANALYSES: tuple[Callable[[Run], list[Finding]], ...] = (validity, saturation, demand, residence, waits, scaling, load)
-WORDS = {
-    "gateway": "the gateways", "ledger": "Postgres", "engine": "the engine", "redis": "Redis", "haproxy": "HAProxy",
-}  # fmt: skip
 WAITING = (Mechanism.COMMIT, Mechanism.POOL, Mechanism.LOCK, Mechanism.RESPONSE)
 CONTEXT = (Mechanism.SCALING, Mechanism.LOAD)
 """These findings say how throughput behaves, and name nobody by themselves."""
@@ -56,7 +53,7 @@ class Limit:
         """For a table's cell: "CPU of the gateways", "commit path of Postgres"."""
         if self.status is not Status.SUSPECTED:
             return str(self.status)
-        return f"{self.mechanism} of {WORDS.get(self.component, self.component)}"
+        return f"{self.mechanism} of {in_words(self.component)}"
 
 
 @dataclass(frozen=True, slots=True)

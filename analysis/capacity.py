@@ -61,5 +61,13 @@ def capacity(run: Run, window: Window, component: str, seen: int) -> Capacity:
     return Capacity(limits[bound_by], bound_by, instances)
 
 
+def gateways_of(run: Run, window: Window) -> int | None:
+    """How many gateways ran; None where neither the topology nor the parameters say."""
+    if run.topologies[window.name]:
+        return topology_of(run, window).gateways.replicas
+    given = window.parameters.get("gateways")
+    return int(given) if given is not None else None
+
+
 def topology_of(run: Run, window: Window) -> Topology:
     return Topology.model_validate(run.topologies[window.name])

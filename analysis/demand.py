@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from analysis import bounds, mva
 from analysis.bounds import Bounds, Demand
-from analysis.finding import Bearing, Figure, Finding, Mechanism
+from analysis.finding import Bearing, Figure, Finding, Mechanism, in_words, percent
 from analysis.measured import Configuration, configurations
 from analysis.saturation import ORDER_PATH, Load, loads
 from loadgen.record import Run
@@ -57,7 +57,7 @@ def _finding(configuration: Configuration, found: dict[str, Load]) -> Finding | 
     whole_us = 1e6 * sum(need.seconds for need in demands(found).values())
     figures = [
         Figure("CPU time on the order path for each order", whole_us, "µs"),
-        Figure(f"bound from the CPU of {bound.component}", bound.ceiling_per_s, "orders/s"),
+        Figure(f"bound from the CPU of {in_words(bound.component)}", bound.ceiling_per_s, "orders/s"),
     ]
     claim = f"An order costs {whole_us:,.0f} µs of CPU on its path"
     sleeping = False
@@ -69,7 +69,7 @@ def _finding(configuration: Configuration, found: dict[str, Load]) -> Finding | 
             Figure("queueing model of the CPUs", model, "orders/s"),
             Figure("measured against that model", 100 * share, "%"),
         ]
-        claim += f"; the CPUs alone would carry {model:,.0f} orders/s, {share:.0%} of that was measured"
+        claim += f"; the CPUs alone would carry {model:,.0f} orders/s, {percent(share)} of that was measured"
     return Finding(
         claim=claim,
         component="order path",

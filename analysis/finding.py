@@ -8,6 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+WORDS = {
+    "gateway": "the gateways", "ledger": "Postgres", "engine": "the engine", "redis": "Redis", "haproxy": "HAProxy",
+}  # fmt: skip
+"""How a component is called in a sentence."""
+
+
+def in_words(component: str) -> str:
+    return WORDS.get(component, component)
+
+
+def percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f} %"
+
 
 class Bearing(StrEnum):
     """What a finding says about its component."""

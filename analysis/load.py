@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.demand import bounds_of
-from analysis.finding import Bearing, Figure, Finding, Mechanism
+from analysis.finding import Bearing, Figure, Finding, Mechanism, percent
 from analysis.measured import Configuration, configurations, latency
 from analysis.saturation import loads
 from loadgen.record import Run
@@ -31,7 +31,7 @@ def _open(run: Run, configuration: Configuration) -> Finding:
     tail = histogram.get_value_at_percentile(99) / max(1, histogram.get_value_at_percentile(50))
     carried = share >= CARRIED and tail < KNEE
     return Finding(
-        claim=f"{share:.1%} of the offered {offered:,.0f} requests/s were carried, p99 at {tail:.1f} times the median",
+        claim=f"{percent(share, 1)} of {offered:,.0f} requests/s offered were carried, p99 {tail:.1f} times the median",
         component="load",
         mechanism=Mechanism.LOAD,
         status=Bearing.SUSPECTED if carried else Bearing.CLEARED,
@@ -48,7 +48,7 @@ def _closed(run: Run, configuration: Configuration) -> Finding:
     share = configuration.orders_per_s.value / bound.population_per_s if bound else 0.0
     idle = share >= UNHINDERED
     return Finding(
-        claim=f"{configuration.users} users reach {share:.0%} of what they would if nobody ever waited"
+        claim=f"{configuration.users} users reach {percent(share)} of what they would if nobody ever waited"
         if bound
         else f"Whether {configuration.users} users wait for one another is not known: no CPU demand was recorded",
         component="load",

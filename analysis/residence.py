@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.finding import Bearing, Figure, Finding, Mechanism
+from analysis.finding import Bearing, Figure, Finding, Mechanism, in_words, percent
 from analysis.measured import Configuration, configurations, latency
 from analysis.series import counter, gauge
 from loadgen.record import Run
@@ -77,7 +77,7 @@ def _stage(configuration: Configuration, time: Residence, stage: str) -> Finding
     share, component = time.share(stage), COMPONENT_OF[stage]
     dominant = share >= DOMINANT
     return Finding(
-        claim=f"An order spends {share:.0%} of its {time.whole_ms:.1f} ms in the {stage} stage",
+        claim=f"An order spends {percent(share)} of its {time.whole_ms:.1f} ms in the {stage} stage",
         component=component,
         mechanism=Mechanism.RESPONSE,
         status=Bearing.SUSPECTED if dominant else Bearing.CLEARED,
@@ -87,7 +87,7 @@ def _stage(configuration: Configuration, time: Residence, stage: str) -> Finding
             Figure(f"{stage} stage of the latency", 100 * share, "%"),
         ),
         doubt=TIMED_IN_THE_GATEWAY if dominant else "",
-        next_step=f"Profile {component} under this load, or delay it on purpose and see whether throughput falls."
+        next_step=f"Profile {in_words(component)} under this load; delay it on purpose and see whether throughput falls."
         if dominant
         else "",
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis import intervals
 from analysis.capacity import Capacity, capacity
-from analysis.finding import Bearing, Figure, Finding, Mechanism
+from analysis.finding import Bearing, Figure, Finding, Mechanism, in_words, percent
 from analysis.measured import Configuration, configurations, orders_by_second
 from analysis.series import counter, increase
 from loadgen.record import Run, Window
@@ -47,10 +47,10 @@ class Load:
     def figures(self) -> tuple[Figure, ...]:
         cores, interval = self.capacity.cores, self.busy_cores.interval
         scaled = intervals.scaled(interval, 100 / cores) if interval else None
-        busy = Figure(f"CPU of {self.component}", 100 * self.utilisation, f"% of {self.capacity}", scaled)
+        busy = Figure(f"CPU of {in_words(self.component)}", 100 * self.utilisation, f"% of {self.capacity}", scaled)
         if self.throttled_share is None:
             return (busy, self.demand_us)
-        share = Figure(f"quota periods that stopped {self.component}", 100 * self.throttled_share, "%")
+        share = Figure(f"quota periods that stopped {in_words(self.component)}", 100 * self.throttled_share, "%")
         return (busy, share, self.demand_us)
 
 
@@ -110,9 +110,12 @@ def _load(
     busiest = max(float(seconds.mean()) for instances in busy for seconds in instances.values())
     return Load(
         component=component,
-        busy_cores=Figure(f"busy cores of {component}", mean, "cores", intervals.of_windows(whole)),
+        busy_cores=Figure(f"busy cores of {in_words(component)}", mean, "cores", intervals.of_windows(whole)),
         demand_us=Figure(
-            f"CPU time of {component} for each order", demand, "µs", intervals.scaled(spread, 1e6) if spread else None
+            f"CPU time of {in_words(component)} for each order",
+            demand,
+            "µs",
+            intervals.scaled(spread, 1e6) if spread else None,
         ),
         capacity=room,
         busiest_share=busiest / room.each,
@@ -131,9 +134,9 @@ def _judged(load: Load, configuration: Configuration) -> Finding:
     share = load.utilisation
     suspected = share >= SATURATED
     cleared = share < IDLE and load.busiest_share < SATURATED
-    claim = f"{load.component} is busy {share:.0%} of {load.capacity}"
+    claim = f"CPU of {in_words(load.component)}: {percent(share)} of {load.capacity}"
     if load.busiest_share > 1.2 * share:
-        claim += f", its busiest instance {load.busiest_share:.0%}"
+        claim += f", its busiest instance {percent(load.busiest_share)}"
     return Finding(
         claim=claim,
         component=load.component,
@@ -151,4 +154,4 @@ def _judged(load: Load, configuration: Configuration) -> Finding:
 def _relief(load: Load) -> str:
     if load.component == "gateway":
         return "Give the gateways more: another replica, or a larger quota, and see whether throughput follows."
-    return f"Give {load.component} more CPU, all else equal, and see whether throughput follows."
+    return f"Give {in_words(load.component)} more CPU, all else equal, and see whether throughput follows."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.finding import Bearing, Figure, Finding, Mechanism
+from analysis.finding import Bearing, Figure, Finding, Mechanism, percent
 from analysis.measured import Configuration, configurations, latency
 from loadgen.record import Run
 
@@ -43,7 +43,7 @@ def _generator(run: Run, configuration: Configuration) -> Finding:
     share = generator_share(run, configuration)
     full = share > GENERATOR_BUSY
     return Finding(
-        claim=f"The load generator used {share:.0%} of its CPU allotment",
+        claim=f"The load generator used {percent(share)} of its CPU allotment",
         component="generator",
         mechanism=Mechanism.CPU,
         status=Bearing.SUSPECTED if full else Bearing.CLEARED,
@@ -58,7 +58,7 @@ def _host(run: Run, configuration: Configuration) -> Finding:
     share = host_share(run, configuration)
     full = share > HOST_BUSY
     return Finding(
-        claim=f"The machine as a whole was {share:.0%} busy",
+        claim=f"The machine as a whole was {percent(share)} busy",
         component="host",
         mechanism=Mechanism.CPU,
         status=Bearing.SUSPECTED if full else Bearing.CLEARED,

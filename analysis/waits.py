@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.finding import Bearing, Figure, Finding, Mechanism
+from analysis.finding import Bearing, Figure, Finding, Mechanism, percent
 from analysis.measured import Configuration, configurations
 from analysis.residence import DOMINANT, TIMED_IN_THE_GATEWAY, Residence, mean_of, residence_of
 from analysis.series import counter
@@ -84,7 +84,7 @@ def _rate(run: Run, configuration: Configuration, metric: str) -> float | None:
 def _ledger(configuration: Configuration, time: Residence, seen: Waits) -> Finding:
     share = time.share("ledger")
     dominant = share >= DOMINANT
-    claim = f"An order spends {share:.0%} of its {time.whole_ms:.1f} ms in the ledger stage"
+    claim = f"An order spends {percent(share)} of its {time.whole_ms:.1f} ms in the ledger stage"
     mechanism, why, next_step = _mechanism(seen)
     return Finding(
         claim=f"{claim}, {why}" if dominant else claim,

@@ -158,7 +158,7 @@ def timeline(panels: Sequence[Row]) -> str:
         axes.axvspan(panel["seconds"][0], 0, color="#eeeeee", zorder=0)
         for i, event in enumerate(panel["events"]):
             axes.axvline(event["second"], color=PALETTE[1], linewidth=1.6, linestyle="--")
-            height = top * (0.9 - 0.2 * (i % 4))
+            height = top * (0.94 - 0.26 * (i % 3))
             axes.text(event["second"] + 0.1, height, event["what"], color="#a04000", fontsize=9, va="top")
         axes.set(ylim=(0, top), xlim=(panel["seconds"][0], last))
         axes.set_title(panel["label"], loc="left", fontsize=10, pad=3)

@@ -7,8 +7,9 @@ from typing import Any
 
 from analysis import measured
 from analysis.bottleneck import Verdict, label
+from analysis.capacity import gateways_of
 from loadgen.record import Run
-from reports.html import reconciled
+from reports.html import COLUMNS, reconciled
 
 
 def closing_lines(run: Run, verdict: Verdict, report_path: Path) -> list[str]:
@@ -23,6 +24,19 @@ def closing_lines(run: Run, verdict: Verdict, report_path: Path) -> list[str]:
     ]
 
 
+def document(run: Run, verdict: Verdict) -> dict[str, Any]:
+    """What a run says to a program (`lab run --json`)."""
+    return {
+        "run": str(run.path),
+        "valid": run.valid,
+        "reasons": [f"{reason.window}: {reason.sentence}" for reason in run.reasons],
+        "status": run.status,
+        "configurations": configurations(run),
+        "reconciliation": {name: run.reconciliation[name] for name in COLUMNS if name in run.reconciliation},
+        "verdict": {"limit": verdict.limit, "status": str(verdict.status), "sentence": verdict.sentence},
+    }
+
+
 def configurations(run: Run) -> list[dict[str, Any]]:
     """Each configuration in the figures of the report: new orders acknowledged, their latencies, all errors."""
     rows = []
@@ -30,7 +44,7 @@ def configurations(run: Run) -> list[dict[str, Any]]:
         interval, histogram = each.orders_per_s.interval, measured.latency(run, each)
         rows.append({
             **each.parameters,
-            "gateways": run.gateways(each.windows[0]),
+            "gateways": gateways_of(run, each.windows[0]),
             "windows": len(each.windows),
             "orders_per_s": round(each.orders_per_s.value, 1),
             "ci95": [round(interval.low, 1), round(interval.high, 1)] if interval else None,

@@ -10,6 +10,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from analysis.finding import in_words
 from reports import charts
 
 FAULTS = ("lost", "duplicated", "holes", "mismatched", "in_doubt")
@@ -89,7 +90,7 @@ def _demand_chart(rows: Sequence[Mapping[str, Any]]) -> Markup | None:
     """The components of the order path by name, all others as one part."""
     bars = []
     for row in rows:
-        on_path = {c["component"]: c["demand_us"]["value"] for c in row["components"] if c["on_path"]}
+        on_path = {_heading(c["component"]): c["demand_us"]["value"] for c in row["components"] if c["on_path"]}
         beside = sum(c["demand_us"]["value"] for c in row["components"] if not c["on_path"])
         parts = [
             {"name": name, "value": value} for name, value in (*on_path.items(), ("beside the path", beside)) if value
@@ -114,8 +115,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters.update(words=_heading)
     environment.filters.update(number=_number, ms=_number, percent=_percent, cores=_cores, moment=_moment, clock=_clock)
     return environment
+
+
+def _heading(component: str) -> str:
+    """Head of a table's row: "Postgres", "gateways"."""
+    return in_words(component).removeprefix("the ")
 
 
 def _number(value: float) -> str:

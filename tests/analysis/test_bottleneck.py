@@ -80,7 +80,7 @@ def test_a_full_host_is_the_limit_where_no_component_has_a_quota(tmp_path: Path)
 def test_a_component_full_to_its_quota_is_named_on_a_full_host_and_the_host_is_in_the_doubt(tmp_path: Path) -> None:
     found = verdict(gateway_bound(tmp_path, host_busy_share=0.9))
     assert found.limit == "gateway"
-    assert any("machine as a whole was 90% busy" in doubt for doubt in found.doubt)
+    assert any("machine as a whole was 90 % busy" in doubt for doubt in found.doubt)
 
 
 def test_a_generator_above_85_percent_of_its_allotment_is_the_limit(tmp_path: Path) -> None:
