@@ -103,6 +103,15 @@ class PlainBook:
                 level.orders += 1
         return [by_price[price] for price in sorted(by_price, reverse=side == pb.BUY)][:depth]
 
+    def in_priority(self) -> list[pb.RestingOrder]:
+        """Every resting order: by symbol, bids then asks, best price first, first in first."""
+
+        def rank(order: pb.RestingOrder) -> tuple[int, int, int, int]:
+            price = -order.price_ticks if order.side == pb.BUY else order.price_ticks
+            return order.symbol, order.side, price, order.order_id
+
+        return sorted((order for orders in self.resting for order in orders), key=rank)
+
 
 class PlainEngine(EngineServicer):  # type: ignore[misc] # generated without annotations
     """`is_silent`: takes commands and answers none. `refuses`: answers NOT_SEQUENCED."""
@@ -157,10 +166,7 @@ class PlainEngine(EngineServicer):  # type: ignore[misc] # generated without ann
         )
 
     async def Dump(self, _request: pb.DumpRequest, _: Any) -> AsyncIterator[pb.RestingOrders]:
-        for orders in self.book.resting:
-            bids = sorted((o for o in orders if o.side == pb.BUY), key=lambda o: (-o.price_ticks, o.order_id))
-            asks = sorted((o for o in orders if o.side == pb.SELL), key=lambda o: (o.price_ticks, o.order_id))
-            yield pb.RestingOrders(sequence=len(self.book.results), orders=[*bids, *asks])
+        yield pb.RestingOrders(sequence=len(self.book.results), orders=self.book.in_priority())
 
     async def Status(self, _request: pb.StatusRequest, _: Any) -> pb.StatusReply:
         last = len(self.book.results)

@@ -17,8 +17,12 @@ BACK_OFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 CONNECT_DEADLINE_S = 2.0
 WAITERS_MAX = 4_096
 
-LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
-"""What asyncpg raises when the server or the connection to it is gone."""
+LOST = (
+    asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError, OSError,
+)  # fmt: skip
+"""What asyncpg raises when the server or the connection to it is gone. InternalClientError: the server said goodbye to
+an idle connection and its end has not been read yet."""
 
 
 class LedgerAway(Exception):
@@ -78,6 +82,7 @@ class Connections:
         try:
             return await asyncio.wait_for(waiter, deadline_s)
         except TimeoutError:
+            self._waiters.remove(waiter)
             raise LedgerAway(f"no connection to shard {self.shard} within {deadline_s:.3f} s") from None
 
     def release(self, connection: Any, broken: str | None = None) -> None:

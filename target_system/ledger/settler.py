@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import grpc
 import orjson
@@ -69,23 +69,27 @@ class Settler:
         self.ledger_mark = 0
         """The ledger holds every sequence number up to here."""
 
-    async def run(self) -> None:
-        """Rounds until cancelled."""
+    async def __aenter__(self) -> Self:
         for shard in self._shards:
             shard.start()
-        try:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for shard in self._shards:
+            await shard.close()
+        with suppress(*projection.LOST):
+            await self._redis.aclose()
+        await self._channel.close()
+
+    async def run(self) -> None:
+        """Rounds until cancelled."""
+        async with self:
             while True:
                 began = time.monotonic()
                 await self.round()
                 took = time.monotonic() - began
                 self._get("settler_round_seconds").observe(took)
                 await asyncio.sleep(max(0.01, self._settings.round_ms / 1000 - took))
-        finally:
-            for shard in self._shards:
-                await shard.close()
-            with suppress(*projection.LOST):
-                await self._redis.aclose()
-            await self._channel.close()
 
     async def round(self) -> None:
         await self._guarded(self.fill_ledger)

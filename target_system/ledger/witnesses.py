@@ -71,7 +71,8 @@ def load_ledger(db: duckdb.DuckDBPyConnection, dsns: Sequence[str]) -> None:
                 file = Path(folder) / f"{table}-{shard}.csv"
                 copy_out(dsn, f"SELECT {', '.join(columns)} FROM {table}", file)
                 parts.append(
-                    f"SELECT {shard} AS shard, * FROM read_csv('{file}', header = false, columns = {{{types}}})"
+                    f"SELECT {shard} AS shard, * FROM read_csv('{file}', columns = {{{types}}}, auto_detect = false, "
+                    "header = false, delim = ',', quote = '\"', escape = '\"')"
                 )
             db.execute(f"CREATE TABLE ledger_{table} AS " + " UNION ALL ".join(parts))
     for column in ENUMS:

@@ -17,7 +17,7 @@ TRADE_TYPES = ("bigint",) * 5 + ("integer",) * 2 + ("smallint", "text")
 def _insert_command() -> str:
     columns = ", ".join(COMMAND_COLUMNS)
     values = ", ".join(f"${n}" for n in range(1, len(COMMAND_COLUMNS) + 1))
-    return f"INSERT INTO commands ({columns}) VALUES ({values}) ON CONFLICT (sequence) DO NOTHING"
+    return f"INSERT INTO commands ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"
 
 
 def _insert_with_trades() -> str:
@@ -33,7 +33,11 @@ def _insert_with_trades() -> str:
 
 INSERT_COMMAND = _insert_command()
 INSERT_WITH_TRADES = _insert_with_trades()
-"""The trades go in only with a new command row: repeating the statement adds nothing."""
+"""The trades go in only with a new command row: repeating the statement adds nothing.
+
+The conflict clause names no index on purpose. Two writers of one row at once (a gateway and the settler) meet in both
+unique indexes, and an index that the clause does not name raises instead of skipping.
+"""
 
 
 def statement(entry: Entry) -> tuple[str, tuple[object, ...]]:
