@@ -14,6 +14,7 @@ import pytest
 from deploy import bootstrap
 from deploy.install import debian, engine, environment, machine, part, tools
 from deploy.install.part import Check, InstallError, MissingError, Part
+from deploy.local.cpu_groups import NoGroups
 
 
 def a_part(found: list[bool], needed: bool = True, fails: InstallError | None = None) -> Part:
@@ -249,19 +250,18 @@ def test_the_version_that_a_tool_tells_is_the_one_its_module_pins(wanted: tools.
 # The machine
 
 
-def test_quotas_are_seen_in_both_versions_of_cgroups_and_missed_in_none(tmp_path: Path) -> None:
-    mount, membership = tmp_path / "cgroup", tmp_path / "self"
-    (mount / "cpu").mkdir(parents=True)
-    membership.write_text("3:cpu,cpuacct:/\n1:memory:/\n")
-    assert machine.quotas(mount, membership).found == "cgroup v1"
-    (mount / "lab").mkdir()
-    (mount / "cgroup.controllers").write_text("cpu memory\n")
-    (mount / "lab/cgroup.controllers").write_text("cpu memory\n")
-    membership.write_text("0::/lab\n")
-    assert machine.quotas(mount, membership).found == "cgroup v2"
-    (mount / "lab/cgroup.controllers").write_text("memory\n")
-    lacking = machine.quotas(mount, membership)
-    assert (lacking.ok, lacking.needed) == (False, False)
+def test_quotas_that_cannot_be_applied_are_said_with_what_to_do_and_are_not_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine, "discover", lambda name: NoGroups(f"not applied: {name.split('-')[0]}"))
+    check = machine.quotas()
+    assert (check.ok, check.needed, check.found) == (False, False, "not applied: doctor")
+    assert "run as root" in check.to_do
+
+
+def test_looking_for_quotas_leaves_no_group_behind() -> None:
+    machine.quotas()
+    assert list(Path("/sys/fs/cgroup").rglob(f"*doctor-{os.getpid()}*")) == []
 
 
 # The engine
@@ -307,5 +307,14 @@ def test_an_edited_source_is_a_build_of_its_own_and_the_old_one_stays(clone: Pat
 def test_a_build_that_failed_is_not_taken_for_one(clone: Path) -> None:
     (clone / "source").unlink()
     with pytest.raises(InstallError, match="building the engine failed"):
+        engine.build()
+    assert not engine.check().ok
+
+
+def test_sources_that_change_under_the_compiler_are_not_taken_for_built(clone: Path) -> None:
+    edit = "ALL COMMAND ${CMAKE_COMMAND} -E touch ${CMAKE_SOURCE_DIR}/another COMMAND"
+    lists = clone / "CMakeLists.txt"
+    lists.write_text(lists.read_text().replace("ALL COMMAND", edit))
+    with pytest.raises(InstallError, match="changed while they were compiled"):
         engine.build()
     assert not engine.check().ok
