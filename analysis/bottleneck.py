@@ -71,9 +71,9 @@ class Verdict:
 
 
 def verdict(run: Run) -> Verdict:
-    findings = tuple(finding for analysis in ANALYSES for finding in analysis(run))
     if not run.valid:
-        return _invalid(run, findings)
+        return _invalid(run)
+    findings = tuple(finding for analysis in ANALYSES for finding in analysis(run))
     limits = tuple(_limit(configuration, findings) for configuration in configurations(run))
     if not any(limit.configuration.orders for limit in limits):
         return _nothing_carried(limits, findings)
@@ -194,7 +194,7 @@ def _next(best: Limit) -> str:
     return "Change the capacity of one component at a time and see which one throughput follows."
 
 
-def _invalid(run: Run, findings: tuple[Finding, ...]) -> Verdict:
+def _invalid(run: Run) -> Verdict:
     """A run in which the generator or the machine was at fault says nothing about the system."""
     blamed = {reason.blames for reason in run.reasons}
     status = Status.GENERATOR if "generator" in blamed else Status.HOST
@@ -206,7 +206,7 @@ def _invalid(run: Run, findings: tuple[Finding, ...]) -> Verdict:
         doubt=(),
         next="Remove the cause and run the campaign again: give the generator more CPU, or the machine quiet.",
         limits=(),
-        findings=findings,
+        findings=tuple(validity(run)),
     )
 
 

@@ -87,7 +87,7 @@ def _stage(configuration: Configuration, time: Residence, stage: str) -> Finding
             Figure(f"{stage} stage of the latency", 100 * share, "%"),
         ),
         doubt=TIMED_IN_THE_GATEWAY if dominant else "",
-        next_step=f"Profile {in_words(component)} under this load; delay it on purpose and see whether throughput falls."
+        next_step=f"Profile {in_words(component)} under this load; delay it on purpose and see whether it shows."
         if dominant
         else "",
     )

@@ -55,38 +55,39 @@ def page(run: Run) -> Page:
     return Page(write(run.path).read_text())
 
 
-def test_the_page_is_whole_and_fetches_nothing(tmp_path: Path) -> None:
-    shown = page(gateway_bound(tmp_path))
+@pytest.fixture(scope="module")
+def standard(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A gateway-bound run with its report beside it."""
+    run = gateway_bound(tmp_path_factory.mktemp("standard"), reconciliation={"acknowledged": 6750})
+    write(run.path)
+    return run
+
+
+def written(run: Run, name: str = "report.html") -> Path:
+    return run.path.with_name(f"{run.id}.report") / name
+
+
+def test_the_page_is_whole_and_fetches_nothing(standard: Run) -> None:
+    shown = Page(written(standard).read_text())
     assert (shown.faults, shown.open) == ([], [])
 
 
-def test_the_verdict_comes_before_every_figure(tmp_path: Path) -> None:
-    run = gateway_bound(tmp_path)
-    text = page(run).text
-    assert (
-        text.index(verdict(run).sentence)
-        < text.index("4 gateways 380")
-        < text.index("0 lost")
-        < text.index("How busy each component is")
-    )
+def test_the_verdict_comes_before_every_figure(standard: Run) -> None:
+    text = Page(written(standard).read_text()).text
+    places = [verdict(standard).sentence, "4 gateways 380", "0 lost", "How busy each component is"]
+    assert sorted(places, key=text.index) == places
 
 
-def test_writing_a_report_leaves_the_sealed_run_as_it_was(tmp_path: Path) -> None:
-    run = gateway_bound(tmp_path)
-    before = {path.name: sha256_of(path) for path in run.path.iterdir()}
-    written = write(run.path)
-    assert written == tmp_path / f"{run.id}.report" / "report.html"
-    assert {path.name: sha256_of(path) for path in run.path.iterdir()} == before
+def test_writing_a_report_again_gives_the_same_and_leaves_the_sealed_run_as_it_was(standard: Run) -> None:
+    sealed = {path.name: sha256_of(path) for path in standard.path.iterdir()}
+    first = written(standard).read_text()
+    assert write(standard.path) == written(standard)
+    assert written(standard).read_text() == first
+    assert {path.name: sha256_of(path) for path in standard.path.iterdir()} == sealed
 
 
-def test_the_same_run_gives_the_same_report(tmp_path: Path) -> None:
-    run = gateway_bound(tmp_path)
-    first = write(run.path).read_text()
-    assert write(run.path).read_text() == first
-
-
-def test_report_json_holds_every_documented_key_and_no_other(tmp_path: Path) -> None:
-    data = json.loads(write(gateway_bound(tmp_path).path).with_name("report.json").read_text())
+def test_report_json_holds_every_documented_key_and_no_other(standard: Run) -> None:
+    data = json.loads(written(standard, "report.json").read_text())
     reference = (Path(__file__).parents[2] / "docs" / "reference" / "report.md").read_text().split("## report.json")[1]
     named = set(re.findall(r"`([a-z0-9_]+)`", reference))
     assert set(data) <= named
@@ -141,21 +142,19 @@ def test_a_run_without_something_is_reported_without_it(tmp_path: Path, run_of: 
     assert shown.faults == []
 
 
-def test_the_figures_for_programs_are_those_of_the_report(tmp_path: Path) -> None:
-    run = gateway_bound(tmp_path)
-    reported = json.loads(write(run.path).with_name("report.json").read_text())["configurations"]
-    brief = configurations(run)
+def test_the_figures_for_programs_are_those_of_the_report(standard: Run) -> None:
+    reported = json.loads(written(standard, "report.json").read_text())["configurations"]
+    brief = configurations(standard)
     assert [row["gateways"] for row in brief] == [1, 2, 4]
     assert [row["orders_per_s"] for row in brief] == [row["orders_per_s"]["value"] for row in reported]
     assert [row["p99_ms"] for row in brief] == [round(row["latency_ms"]["p99"], 3) for row in reported]
 
 
-def test_five_lines_close_the_demo(tmp_path: Path) -> None:
-    run = gateway_bound(tmp_path, reconciliation={"acknowledged": 6750})
-    lines = closing_lines(run, verdict(run), Path("runs/x.report/report.html"))
+def test_five_lines_close_the_demo(standard: Run) -> None:
+    lines = closing_lines(standard, verdict(standard), Path("runs/x.report/report.html"))
     assert len(lines) == 5
     assert all("\n" not in line for line in lines)
-    assert lines[0] == verdict(run).sentence
+    assert lines[0] == verdict(standard).sentence
     assert re.search(r"4 gateways: 380 orders/s, p50 \d+\.\d ms, p99 \d+\.\d ms", lines[1])
     assert lines[2].startswith("6,750 acknowledged, 0 lost")
     assert lines[3] == "Report: runs/x.report/report.html"
