@@ -14,7 +14,7 @@ namespace lab::engine {
 
 class DenseIds {
  public:
-  DenseIds(u64 last_id, u32 /*orders*/) : refs_(last_id + 1) {}
+  DenseIds(u64 last_id, u32 /*orders*/) : refs_(last_id + 1, Touch::kNow) {}
 
   bool holds(u64 id) const { return id < refs_.size(); }
   void insert(u64 id, Ref ref, Slab& /*slab*/) { refs_[id] = ref; }
@@ -27,13 +27,13 @@ class DenseIds {
   }
 
  private:
-  LazyArray<Ref> refs_;
+  PageArray<Ref> refs_;
 };
 
 class HashIds {
  public:
   HashIds(u64 /*last_id*/, u32 orders)
-      : buckets_(std::bit_ceil(u64{orders} * 2)), shift_(64 - std::countr_zero(buckets_.size())) {}
+      : buckets_(std::bit_ceil(u64{orders} * 2), Touch::kNow), shift_(64 - std::countr_zero(buckets_.size())) {}
 
   bool holds(u64 /*id*/) const { return true; }
 
@@ -59,7 +59,7 @@ class HashIds {
   u64 hash(u64 id) const { return id * 0x9E3779B97F4A7C15ULL >> shift_; }
   Ref& bucket_of(u64 id) { return buckets_[hash(id)]; }
 
-  LazyArray<Ref> buckets_;
+  PageArray<Ref> buckets_;
   int shift_;
 };
 

@@ -68,7 +68,7 @@ class IdentityIndex {
 
   u64 capacity_;
   u64 used_ = 0;
-  LazyArray<Entry> entries_;
+  PageArray<Entry> entries_;
   u64 mask_;
 };
 

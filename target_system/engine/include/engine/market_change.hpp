@@ -23,7 +23,7 @@ Market<Ids>::Market(const Limits& limits, u64 last_id)
 
 template <class Ids>
 template <class Sink>
-Verdict Market<Ids>::apply(const Order& order, Sink& sink) {
+[[gnu::always_inline]] inline Verdict Market<Ids>::apply(const Order& order, Sink& sink) {
   switch (order.kind) {
     case Kind::kNew:
       return place(order, sink);
@@ -44,7 +44,7 @@ Verdict Market<Ids>::apply(const Order& order, Sink& sink) {
 }
 
 template <class Ids>
-Verdict Market<Ids>::cancel(OrderId id, Account account) {
+[[gnu::always_inline]] inline Verdict Market<Ids>::cancel(OrderId id, Account account) {
   const Ref ref = ids_.find(id.value, slab_);
   if (ref == 0 || slab_.node(ref).account != account.value) return rejected(Reason::kNoSuchOrder);
   const Lots quantity(slab_.node(ref).quantity);
@@ -56,7 +56,7 @@ Verdict Market<Ids>::cancel(OrderId id, Account account) {
 // done as one: it is refused whole, with the old order untouched, or done.
 template <class Ids>
 template <class Sink>
-Verdict Market<Ids>::replace(const Order& order, Sink& sink) {
+[[gnu::noinline]] Verdict Market<Ids>::replace(const Order& order, Sink& sink) {
   const Ref ref = ids_.find(order.id.value, slab_);
   if (ref == 0 || slab_.node(ref).account != order.account.value) return rejected(Reason::kNoSuchOrder);
   Node& node = slab_.node(ref);
@@ -92,7 +92,7 @@ Verdict Market<Ids>::replace(const Order& order, Sink& sink) {
 
 template <class Ids>
 template <class Sink>
-Verdict Market<Ids>::mass_cancel(const Order& order, Sink& sink) {
+[[gnu::noinline]] Verdict Market<Ids>::mass_cancel(const Order& order, Sink& sink) {
   if (order.has_symbol && order.symbol.value >= limits_.symbols) return rejected(Reason::kUnknownSymbol);
   Verdict verdict{.outcome = Outcome::kDone};
   const u32 first = order.has_symbol ? order.symbol.value : 0;

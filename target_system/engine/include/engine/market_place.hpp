@@ -7,7 +7,7 @@ namespace lab::engine {
 
 template <class Ids>
 template <class Sink>
-Verdict Market<Ids>::place(const Order& order, Sink& sink) {
+[[gnu::always_inline]] inline Verdict Market<Ids>::place(const Order& order, Sink& sink) {
   if (order.symbol.value >= limits_.symbols) [[unlikely]] return rejected(Reason::kUnknownSymbol);
   Book& book = books_[order.symbol.value];
   if (book.halted) [[unlikely]] return rejected(Reason::kSymbolHalted);
@@ -29,7 +29,7 @@ Verdict Market<Ids>::place(const Order& order, Sink& sink) {
 
 template <class Ids>
 template <class Sink>
-Verdict Market<Ids>::place_special(const Order& order, Book& book, u32 side, u32 level, Sink& sink) {
+[[gnu::noinline]] Verdict Market<Ids>::place_special(const Order& order, Book& book, u32 side, u32 level, Sink& sink) {
   const BookSide& opposite = book.sides[side ^ 1];
   if (crosses(opposite, level)) {
     if (order.type == OrderType::kPostOnlyReject) return rejected(Reason::kWouldTake);
@@ -114,7 +114,7 @@ bool Market<Ids>::prevent_self_trade(Ref& maker, Taker& taker, Sink& sink) {
 }
 
 template <class Ids>
-Verdict Market<Ids>::settle(const Order& order, Book& book, u32 side, u32 level, const Taker& taker) {
+[[gnu::always_inline]] inline Verdict Market<Ids>::settle(const Order& order, Book& book, u32 side, u32 level, const Taker& taker) {
   const Lots filled(order.quantity.value - taker.remaining - taker.cancelled);
   if (taker.remaining == 0) {
     if (taker.cancelled == 0) return {.outcome = Outcome::kFilled, .filled = filled};
@@ -157,7 +157,7 @@ bool Market<Ids>::fillable(const Order& order, const Book& book, u32 side, u32 l
 }
 
 template <class Ids>
-void Market<Ids>::rest(BookSide& own, u32 level, Ref ref, u64 id, u32 account, u32 quantity) {
+[[gnu::always_inline]] inline void Market<Ids>::rest(BookSide& own, u32 level, Ref ref, u64 id, u32 account, u32 quantity) {
   const Ref sentinel = own.levels + level;
   Link& ring = slab_.link(sentinel);
   if (!own.occupancy.test(level)) {  // the ring of a level that was never used is all zero

@@ -27,8 +27,8 @@ class Outcomes {
   std::span<const Removal> removals() const { return {&removals_[0], removal_count_}; }
 
  private:
-  LazyArray<Fill> fills_;
-  LazyArray<Removal> removals_;
+  PageArray<Fill> fills_;
+  PageArray<Removal> removals_;
   std::size_t fill_count_ = 0;
   std::size_t removal_count_ = 0;
 };

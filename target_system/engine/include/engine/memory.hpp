@@ -1,4 +1,5 @@
-// Memory that the kernel gives page by page when first touched: zero, never moved, never freed before the end.
+// Large arrays straight from the kernel: zero, never moved, never freed before the end. What matching touches is given at
+// once, in huge pages where the kernel has them; what fills slowly is given page by page as it is touched.
 #pragma once
 
 #include <sys/mman.h>
@@ -9,21 +10,24 @@
 
 namespace lab::engine {
 
+enum class Touch : unsigned char { kLater, kNow };
+
 template <class T>
-class LazyArray {
+class PageArray {
  public:
-  LazyArray() = default;
-  explicit LazyArray(std::size_t count) : count_(count) {
+  PageArray() = default;
+  explicit PageArray(std::size_t count, Touch touch = Touch::kLater) : count_(count) {
     void* memory = ::mmap(nullptr, bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) throw std::bad_alloc();
     data_ = static_cast<T*>(memory);
+    if (touch == Touch::kNow) give_all();
   }
-  LazyArray(LazyArray&& other) noexcept { swap(other); }
-  LazyArray& operator=(LazyArray&& other) noexcept {
+  PageArray(PageArray&& other) noexcept { swap(other); }
+  PageArray& operator=(PageArray&& other) noexcept {
     swap(other);
     return *this;
   }
-  ~LazyArray() {
+  ~PageArray() {
     if (data_ != nullptr) ::munmap(data_, bytes());
   }
 
@@ -33,8 +37,14 @@ class LazyArray {
   std::size_t size() const { return count_; }
 
  private:
+  void give_all() {
+    ::madvise(data_, bytes(), MADV_HUGEPAGE);
+    // An older kernel refuses; then the pages come as they are touched.
+    ::madvise(data_, bytes(), MADV_POPULATE_WRITE);
+  }
+
   std::size_t bytes() const { return count_ * sizeof(T); }
-  void swap(LazyArray& other) {
+  void swap(PageArray& other) {
     std::swap(data_, other.data_);
     std::swap(count_, other.count_);
   }

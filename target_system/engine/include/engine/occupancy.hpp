@@ -20,7 +20,7 @@ class Occupancy {
   explicit Occupancy(u32 levels) {
     for (auto& tier : tiers_) {
       levels = (levels + 63) / 64;
-      tier = LazyArray<u64>(levels);
+      tier = PageArray<u64>(levels);
     }
   }
 
@@ -67,7 +67,7 @@ class Occupancy {
     return -1;
   }
 
-  std::array<LazyArray<u64>, kTiers> tiers_;
+  std::array<PageArray<u64>, kTiers> tiers_;
 };
 
 }  // namespace lab::engine

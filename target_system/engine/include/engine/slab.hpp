@@ -36,7 +36,7 @@ class Slab {
         first_order_(kUnits + (sides << side_shift_)),
         unused_(first_order_),
         end_(first_order_ + orders * kUnits),
-        units_(end_) {}
+        units_(end_, Touch::kNow) {}
 
   static u64 units_needed(u64 sides, u64 levels_per_side, u64 orders) {
     return kUnits + sides * std::bit_ceil(levels_per_side) + orders * kUnits;
@@ -83,7 +83,7 @@ class Slab {
   Ref end_;
   Ref free_ = 0;
   u32 live_ = 0;
-  LazyArray<Link> units_;
+  PageArray<Link> units_;
 };
 
 }  // namespace lab::engine

@@ -13,7 +13,7 @@ struct State {
   DigestKey key = DigestKey::random();
   Matcher matcher;
   IdentityIndex identities;
-  LazyArray<u64> offsets;  // of each sequence number's payload in the journal
+  PageArray<u64> offsets;  // of each sequence number's payload in the journal
   Sequence last;
 };
 
