@@ -26,8 +26,15 @@ sweep: {gateways: [1, 2, 4]}
 load: {users: 40, think_time_s: 0.0, warm_up_s: 2, duration_s: 10}
 seed: 1
 """
-AGREEMENT: dict[str, Any] = {"acknowledged": 0, "lost": 0, "duplicated": 0, "holes": 0, "mismatched": 0,
-                             "in_doubt": 0, "resolved": 0}
+AGREEMENT: dict[str, Any] = {
+    "acknowledged": 0,
+    "lost": 0,
+    "duplicated": 0,
+    "holes": 0,
+    "mismatched": 0,
+    "in_doubt": 0,
+    "resolved": 0,
+}
 
 
 @dataclass(frozen=True, slots=True)
