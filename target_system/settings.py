@@ -30,6 +30,9 @@ class GatewaySettings(BaseSettings):
     notional_max: PositiveInt = Field(default=10**12, description="ticks × lots of one order")
     in_flight_max: PositiveInt = 1024
     body_bytes_max: PositiveInt = 4096
+    gather_ms: float = Field(
+        default=2.0, ge=0, description="least time between two messages to the engine, and between two to Redis"
+    )
     engine_deadline_ms: PositiveInt = 1_000
     ledger_deadline_ms: PositiveInt = 2_000
     redis_deadline_ms: PositiveInt = 100

@@ -114,7 +114,7 @@ class Telemetry:
         self._writer = LogWriter(out or sys.stdout.buffer, dropped.inc)
         self.log: structlog.BoundLogger = structlog.wrap_logger(
             _Sink(self._writer), processors=[render], component=component, instance=instance
-        )
+        ).bind()
 
     def close(self) -> None:
         self._writer.close()

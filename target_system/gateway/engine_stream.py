@@ -1,4 +1,7 @@
-"""One stream to the engine: commands queued in the same turn of the event loop go out in one message.
+"""One stream to the engine: commands that wait together go out in one message.
+
+A message costs the two ends some 300 µs of CPU however many commands it carries, so two messages keep a small distance:
+after a pause a command leaves at once, under load it waits for its company.
 
 Every command has a deadline. When the stream breaks, a new one is opened with back-off and what is still unanswered is
 sent again: safe, because the engine knows a command by its account and client order id.
@@ -57,10 +60,12 @@ class EngineStream:
     """`run` keeps the stream open until it is cancelled; `ask` may be called at any time."""
 
     def __init__(
-        self, target: str, deadline_s: float, check: Callable[[pb.StatusReply], str | None], watcher: StreamWatcher
-    ) -> None:
-        """`check` says what is wrong with the engine's status, or None."""
+        self, target: str, deadline_s: float, gather_s: float, check: Callable[[pb.StatusReply], str | None],
+        watcher: StreamWatcher,
+    ) -> None:  # fmt: skip
+        """`gather_s`: least time between two messages. `check` says what is wrong with the engine's status, or None."""
         self._target, self._deadline_s, self._check, self._watcher = target, deadline_s, check, watcher
+        self._gather_s = gather_s
         self._pending: dict[int, Pending] = {}
         self._outbox: list[Pending] = []
         self._wake = asyncio.Event()
@@ -137,6 +142,7 @@ class EngineStream:
                     pending.sent = True
                 self._watcher.batch_sent(len(batch))
                 await call.write(pb.CommandBatch(commands=[pending.command for pending in batch]))
+                await asyncio.sleep(self._gather_s)
 
     def _deliver(self, batch: pb.ResultBatch) -> None:
         for result in batch.results:

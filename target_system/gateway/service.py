@@ -41,6 +41,7 @@ class Gateway:
         self.engine = EngineStream(
             settings.engine_target,
             settings.engine_deadline_ms / 1000,
+            settings.gather_ms / 1000,
             self._difference,
             EngineEvents(self.telemetry, settings.engine_target),
         )
@@ -50,7 +51,11 @@ class Gateway:
             self.engine,
             PerOrder(self.shards, ledger_s, get("gateway_ledger_retries_total").inc),
             projection.Projection(
-                self._redis, redis_s, get("gateway_projection_batch_commands").observe, redis_events(self.telemetry)
+                self._redis,
+                redis_s,
+                settings.gather_ms / 1000,
+                get("gateway_projection_batch_commands").observe,
+                redis_events(self.telemetry),
             ),
             symbols,
             get("gateway_projection_skipped_total").inc,

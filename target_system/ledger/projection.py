@@ -66,17 +66,17 @@ def positions_from(fields: dict[bytes, bytes]) -> list[Position]:
 class Projection:
     """Applies entries through one script call at a time; entries that come meanwhile go together in the next call.
 
+    Two calls keep a small distance, for the same reason as messages to the engine do.
     After an error or a missed deadline it rests: entries are skipped for a while instead of each waiting in vain.
     """
 
     def __init__(
-        self, client: redis.asyncio.Redis, deadline_s: float, on_batch: Callable[[int], None],
+        self, client: redis.asyncio.Redis, deadline_s: float, gather_s: float, on_batch: Callable[[int], None],
         on_state: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._apply_script = client.register_script(SCRIPT)
-        self._deadline_s, self._on_batch, self._on_state = deadline_s, on_batch, on_state
-        self._waiting: list[Entry] = []
-        self._applied: asyncio.Future[bool] | None = None
+        self._deadline_s, self._gather_s, self._on_batch, self._on_state = deadline_s, gather_s, on_batch, on_state
+        self._waiting: list[tuple[Entry, asyncio.Future[bool]]] = []
         self._sender: asyncio.Task[None] | None = None
         self._rests_until = 0.0
         self._away = False
@@ -85,22 +85,22 @@ class Projection:
         """Whether Redis has it. False after the deadline or while Redis is away: the settler sees to it."""
         if time.monotonic() < self._rests_until:
             return False
-        self._waiting.append(entry)
-        if self._applied is None:
-            self._applied = asyncio.get_running_loop().create_future()
-        applied = self._applied
+        loop = asyncio.get_running_loop()
+        applied: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append((entry, applied))
         if self._sender is None:
-            self._sender = asyncio.get_running_loop().create_task(self._send())
-        return await asyncio.shield(applied)
+            self._sender = loop.create_task(self._send())
+        return await applied
 
     async def _send(self) -> None:
         while self._waiting:
-            batch, applied = self._waiting, self._applied
-            self._waiting, self._applied = [], None
+            batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
             self._on_batch(len(batch))
-            done = await self._call(batch)
-            if applied and not applied.done():
-                applied.set_result(done)
+            done = await self._call([entry for entry, _ in batch])
+            for _, applied in batch:
+                if not applied.done():
+                    applied.set_result(done)
+            await asyncio.sleep(self._gather_s)
         self._sender = None
 
     async def _call(self, batch: list[Entry]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Protocol
 
 import asyncpg
@@ -12,27 +13,46 @@ from target_system.ledger.connections import LOST, Connections, LedgerAway
 from target_system.ledger.rows import COMMAND_COLUMNS, TRADE_COLUMNS, Entry
 
 TRADE_TYPES = ("bigint",) * 5 + ("integer",) * 2 + ("smallint", "text")
+SCALARS_MAX = 4
+"""Up to so many trades go in as plain values; nine arrays cost client and server more than that."""
+
+
+def _parameters(first: int, count: int) -> list[str]:
+    return [f"${n}" for n in range(first, first + count)]
 
 
 def _insert_command() -> str:
     columns = ", ".join(COMMAND_COLUMNS)
-    values = ", ".join(f"${n}" for n in range(1, len(COMMAND_COLUMNS) + 1))
+    values = ", ".join(_parameters(1, len(COMMAND_COLUMNS)))
     return f"INSERT INTO commands ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"
 
 
-def _insert_with_trades() -> str:
+def _insert_with(trades: str) -> str:
     columns = ", ".join(TRADE_COLUMNS)
-    first = len(COMMAND_COLUMNS) + 1
-    arrays = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(TRADE_TYPES))
     return (
         f"WITH recorded AS ({_insert_command()} RETURNING sequence) "
         f"INSERT INTO trades (sequence, {columns}) "
-        f"SELECT recorded.sequence, t.* FROM recorded, unnest({arrays}) AS t ({columns})"
+        f"SELECT recorded.sequence, t.* FROM recorded, {trades} AS t ({columns})"
     )
 
 
-INSERT_COMMAND = _insert_command()
-INSERT_WITH_TRADES = _insert_with_trades()
+def _insert_with_values(count: int) -> str:
+    width = len(TRADE_COLUMNS)
+    rows = []
+    for n in range(count):
+        given = _parameters(len(COMMAND_COLUMNS) + 1 + n * width, width)
+        rows.append("(" + ", ".join(f"{p}::{kind}" for p, kind in zip(given, TRADE_TYPES, strict=True)) + ")")
+    return _insert_with(f"(VALUES {', '.join(rows)})")
+
+
+def _insert_with_arrays() -> str:
+    given = _parameters(len(COMMAND_COLUMNS) + 1, len(TRADE_COLUMNS))
+    return _insert_with(f"unnest({', '.join(f'{p}::{k}[]' for p, k in zip(given, TRADE_TYPES, strict=True))})")
+
+
+INSERT = (_insert_command(), *(_insert_with_values(count) for count in range(1, SCALARS_MAX + 1)))
+"""By the number of trades."""
+INSERT_WITH_ARRAYS = _insert_with_arrays()
 """The trades go in only with a new command row: repeating the statement adds nothing.
 
 The conflict clause names no index on purpose. Two writers of one row at once (a gateway and the settler) meet in both
@@ -41,9 +61,10 @@ unique indexes, and an index that the clause does not name raises instead of ski
 
 
 def statement(entry: Entry) -> tuple[str, tuple[object, ...]]:
-    if not entry.trades:
-        return INSERT_COMMAND, entry.row
-    return INSERT_WITH_TRADES, (*entry.row, *zip(*entry.trades, strict=True))
+    trades = entry.trades
+    if len(trades) <= SCALARS_MAX:
+        return INSERT[len(trades)], entry.row + tuple(chain.from_iterable(trades))
+    return INSERT_WITH_ARRAYS, (*entry.row, *zip(*trades, strict=True))
 
 
 class WritePath(Protocol):

@@ -62,7 +62,7 @@ class Bench:
     @contextlib.asynccontextmanager
     async def projection(self) -> AsyncIterator[Projection]:
         async with projection.connect(self.redis_url, None, 1.0) as client:
-            yield Projection(client, 1.0, lambda _: None, lambda _: None)
+            yield Projection(client, 1.0, 0.0, lambda _: None, lambda _: None)
 
 
 @contextlib.asynccontextmanager
