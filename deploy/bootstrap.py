@@ -2,11 +2,12 @@
 
 `python3 -m deploy.bootstrap` installs each part that its check finds wanting, and nothing a second time.
 With `--check` it only looks. `checks()` is what `lab doctor` shows. Standard library only: no environment exists yet.
-Exit codes: 0 all is there, 1 a part failed to install, 3 something needed is missing.
+Exit codes: 0 all is there, 1 a part failed to install, 2 bad usage, 3 something needed is missing, 130 stopped.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from deploy.install import debian, engine, environment, machine, tools
@@ -28,6 +29,7 @@ def main(arguments: list[str]) -> int:
 
 
 def install() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was placed for the moment is removed then too
     try:
         for number, part in enumerate(PARTS, start=1):
             step(part, f"[{number}/{len(PARTS)}]")
@@ -37,6 +39,9 @@ def install() -> int:
     except InstallError as error:
         say(str(error))
         return 1
+    except KeyboardInterrupt:
+        say("stopped; make setup goes on from here")
+        return 130
     return 0
 
 

@@ -182,7 +182,7 @@ def _quietly(*command: str, package: str) -> None:
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was placed is removed
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was placed is removed
     lacking = missing(installed())
     if not lacking:
         say("no Debian package is missing")

@@ -39,11 +39,11 @@ def test_only_absent_packages_are_missing() -> None:
     assert debian.missing(set(debian.ALL) - {"haproxy", "cmake"}) == ["cmake", "haproxy"]
 
 
-def test_on_a_machine_without_the_packages_the_check_names_each_and_exits_with_3(tmp_path: Path) -> None:
+def test_on_a_machine_without_any_package_the_check_names_each_and_exits_with_3(tmp_path: Path) -> None:
     (tmp_path / "dpkg-query").write_text("#!/bin/sh\necho base-files installed\necho haproxy config-files\n")
     (tmp_path / "dpkg-query").chmod(0o755)
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.bootstrap", "--check"],
+        [sys.executable, "-S", "-m", "deploy.bootstrap", "--check"],  # -S: nor any Python package
         cwd=part.ROOT, env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
