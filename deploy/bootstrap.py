@@ -29,7 +29,6 @@ def main(arguments: list[str]) -> int:
 
 
 def install() -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was placed for the moment is removed then too
     try:
         for number, part in enumerate(PARTS, start=1):
             step(part, f"[{number}/{len(PARTS)}]")
@@ -73,4 +72,5 @@ def look() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was placed for the moment is removed then too
     sys.exit(main(sys.argv[1:]))

@@ -182,7 +182,6 @@ def _quietly(*command: str, package: str) -> None:
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was placed is removed
     lacking = missing(installed())
     if not lacking:
         say("no Debian package is missing")
@@ -195,4 +194,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was placed is removed
     sys.exit(main())
