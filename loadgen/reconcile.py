@@ -8,7 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import grpc
+import psycopg
 import pyarrow as pa
+import redis
 
 from deploy.cluster import Cluster
 from deploy.install.engine import engine_dir
@@ -27,11 +30,20 @@ class ReplayError(Exception):
 def reconcile_window(cluster: Cluster, acks: pa.Table, scratch: Path) -> dict[str, Any]:
     """Totals of the window and every difference, as plain data. Waits until what is under way has settled."""
     stores = stores_of(cluster)
-    wait_until_settled(stores, SETTLE_DEADLINE_S)
     results, books = scratch / "replayed.jsonl", scratch / "books.json"
-    replay(cluster.journal, results, books)
-    found = reconcile(witness(acks), stores, results, books, SETTLE_DEADLINE_S)
-    return as_document(found)
+    try:
+        wait_until_settled(stores, SETTLE_DEADLINE_S)
+        replay(cluster.journal, results, books)
+        return as_document(reconcile(witness(acks), stores, results, books, SETTLE_DEADLINE_S))
+    except (ReplayError, grpc.RpcError, psycopg.Error, redis.RedisError) as error:
+        return unreconciled(acks, error)
+
+
+def unreconciled(acks: pa.Table, error: Exception) -> dict[str, Any]:
+    """What is known where a witness is silent, as when a part was given up: every promise is in doubt."""
+    promised = acks["outcome"].to_pylist().count("ok")
+    known = dict.fromkeys(TOTALS, 0) | {"acknowledged": promised, "in_doubt": max(promised, 1)}
+    return {**known, "differences": [f"not reconciled: {type(error).__name__}: {error}"]}
 
 
 def stores_of(cluster: Cluster) -> Stores:
@@ -46,7 +58,10 @@ def stores_of(cluster: Cluster) -> Stores:
 
 def replay(journal: Path, results: Path, books: Path) -> None:
     """Raises ReplayError. Read-only, beside the running engine."""
-    command = [str(engine_dir() / "engine-replay"), "--journal", str(journal)]
+    program = engine_dir() / "engine-replay"
+    if not program.exists():
+        raise ReplayError(f"{program} is missing; make setup")
+    command = [str(program), "--journal", str(journal)]
     command += ["--results", str(results), "--books", str(books)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=REPLAY_DEADLINE_S)
     if done.returncode != 0:

@@ -33,7 +33,7 @@ def run_campaign(campaign: Campaign, runs: Path, cluster_directory: Path, progre
     """Runs the campaign and gives the sealed run's folder.
 
     Uses the cluster that `lab up` left in `cluster_directory`, else brings one up there and takes it down afterwards.
-    Raises RunNotWrittenError, ClusterError, GeneratorError, CollectError or ReplayError; then nothing was sealed.
+    Raises RunNotWrittenError, ClusterError, GeneratorError or CollectError; then nothing was sealed.
     KeyboardInterrupt where Ctrl-C came before anything was measured.
     """
     plan = campaign.plan()

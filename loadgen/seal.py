@@ -2,13 +2,14 @@
 
 Everything goes into `runs/.<id>.partial`, each file is synced, the manifest of hashes is written last, and only then is
 the folder renamed to `runs/<id>`. Whatever goes wrong before (a full disk, an exception, Ctrl-C twice) leaves nothing
-that could be taken for a run.
+that could be taken for a run, and what a killed writer left behind, the next one removes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -46,7 +47,10 @@ class RunWriter:
         with self._said_plainly():
             if self._sealed_as.exists():
                 raise RunNotWrittenError(f"{self._sealed_as}: exists already; a sealed run is never written again")
+            sweep(runs)
             self.folder.mkdir(parents=True)
+            self._lock = os.open(self.folder, os.O_RDONLY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
             self.scratch.mkdir()
             free = shutil.disk_usage(self.folder).free
             if free < ROOM_BYTES:
@@ -63,6 +67,7 @@ class RunWriter:
     ) -> None:
         if self.folder.exists():
             self._discard()
+        os.close(self._lock)
 
     def append(self, table: str, rows: Sequence[Mapping[str, Any]] | pa.Table) -> None:
         """Adds rows to `<table>.parquet`, one row group a call; the columns must be those of `record.TABLES`."""
@@ -130,6 +135,19 @@ class RunWriter:
             else:
                 advice = f"cannot be written: {error.strerror or error}"
             raise RunNotWrittenError(f"{runs}: {advice}. Nothing was sealed") from error
+
+
+def sweep(runs: Path) -> None:
+    """Removes the unfinished runs of writers that live no more: a living one holds the lock on its folder."""
+    for folder in runs.glob(".*.partial"):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(handle)
 
 
 def _sync(path: Path) -> None:

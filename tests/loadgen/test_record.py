@@ -123,6 +123,13 @@ def test_a_run_left_before_its_seal_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:
+    (tmp_path / ".killed.partial" / "scratch").mkdir(parents=True)
+    with RunWriter(tmp_path, "living") as living, RunWriter(tmp_path, "other"):
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".living.partial", ".other.partial"]
+        living.write("campaign.yaml", "still there")
+
+
 @pytest.mark.parametrize("name", ["campaign.yaml", "series.parquet"])
 def test_a_disk_that_fills_up_is_said_in_one_sentence_and_leaves_nothing(tmp_path: Path, name: str) -> None:
     noise = [{"window": str(number), "t_ns": number, "value": float(number)} for number in range(10_000)]
