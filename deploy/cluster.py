@@ -96,7 +96,8 @@ class Cluster:
         try:
             _wait_until_up(process, topology, say)
         except BaseException:
-            cluster._let_go()
+            with contextlib.suppress(ClusterError):  # the directory is another cluster's, which goes on
+                cluster._let_go()
             raise
         if detach:
             os.write(lifeline, b"d")

@@ -169,7 +169,6 @@ EXPORTERS: tuple[Metric, ...] = (
     Metric("node_pressure_cpu_waiting_seconds_total", _C, "seconds", "host", "some task waited for a core"),
     Metric("node_pressure_io_waiting_seconds_total", _C, "seconds", "host", "some task waited for a disk"),
     Metric("node_pressure_memory_waiting_seconds_total", _C, "seconds", "host", "some task waited for memory"),
-    Metric("node_schedstat_waiting_seconds_total", _C, "seconds", "host", "tasks ready but not running", ("cpu",)),
     Metric("node_disk_writes_completed_total", _C, "writes", "host", "writes that a disk has ended", ("device",)),
     Metric("node_disk_write_time_seconds_total", _C, "seconds", "host", "time of these writes", ("device",)),
     Metric("node_disk_io_time_seconds_total", _C, "seconds", "host", "time a disk was busy", ("device",)),

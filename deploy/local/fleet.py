@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from deploy.local import postgres
 from deploy.local.control import Say
@@ -25,8 +26,8 @@ from deploy.local.status import ClusterEvent, PartState
 
 COMPLETE_DEADLINE_S = 20.0
 POLL_S = 0.02
-RENEW_GRACE_S = 1.0
 GENERATOR = "generator"
+NEEDED_TO_THE_END = ("engine", "ledger", "redis", "collector")
 
 
 class Fleet:
@@ -53,14 +54,8 @@ class Fleet:
         write_whole(targets_file(site), targets(site))  # first: Prometheus takes seconds to follow
         self.site = site
         specs = {spec.name: spec for spec in (*order_path(site), *beside_path(site))}
-        kept = {
-            name
-            for name, process in self.processes.items()
-            if process.spec.layer is Layer.BESIDE
-            or (process.spec == specs.get(name) and process.spec.layer is Layer.KEPT and process.state is PartState.UP)
-        }
-        gone = [process for name, process in self.processes.items() if name not in kept]
-        await asyncio.gather(*(process.stop(RENEW_GRACE_S) for process in gone))
+        gone = [process for process in self.processes.values() if not _goes_on(process, specs)]
+        await asyncio.gather(*(_end_for_renewal(process) for process in gone))
         for process in gone:
             del self.processes[process.spec.name]
             if process.spec.name not in specs:
@@ -71,35 +66,33 @@ class Fleet:
         self._apply_quotas()
 
     async def down(self) -> None:
-        """The path first, so that gateways may say their last words to the servers behind them."""
-        before = [p for p in self.processes.values() if p.spec.component in ("haproxy", "gateway", "settler")]
-        await asyncio.gather(*(process.stop() for process in before))
+        """What gateways need to answer the orders in flight comes last."""
+        first = [process for process in self.processes.values() if process.spec.component not in NEEDED_TO_THE_END]
+        await asyncio.gather(*(process.stop() for process in first))
         await asyncio.gather(*(process.stop() for process in self.processes.values()))
 
     async def _up_path(self, specs: dict[str, PartSpec], say: Say) -> None:
-        """Ledgers, Redis and engine at once; then what talks to them; at the end HAProxy has to see every gateway."""
+        """The ledgers' servers, then all else while the ledgers are made anew: gateways take longer to start than that.
+
+        At the end HAProxy has to see every gateway ready.
+        """
+        fresh = [shard for shard in self.site.shards if not self._data(shard).exists()]
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._up_ledgers(specs, say))
-            for name in ("redis", "engine"):
-                tasks.create_task(self._start(specs[name], say))
+            for shard in self.site.shards:
+                if f"ledger-{shard}" not in self.processes:
+                    tasks.create_task(self._up_ledger(specs[f"ledger-{shard}"], shard, shard in fresh, say))
+        if fresh:
+            await postgres.prepare(self.site, fresh)
+        await postgres.drop_ledgers(self.site)
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(postgres.make_ledgers(self.site))
             for spec in specs.values():
                 if spec.name not in self.processes and spec.layer is not Layer.BESIDE:
                     tasks.create_task(self._start(spec, say))
         await self._until_complete()
 
-    async def _up_ledgers(self, specs: dict[str, PartSpec], say: Say) -> None:
-        fresh = []
-        async with asyncio.TaskGroup() as tasks:
-            for shard in self.site.shards:
-                name = f"ledger-{shard}"
-                if name not in self.processes:
-                    if not (self.site.layout.data / name).exists():
-                        fresh.append(shard)
-                    tasks.create_task(self._up_ledger(specs[name], shard, shard in fresh, say))
-        if fresh:
-            await postgres.prepare(self.site, fresh)
-        await postgres.empty_ledgers(self.site)
+    def _data(self, shard: int) -> Path:
+        return self.site.layout.data / f"ledger-{shard}"
 
     async def _up_ledger(self, spec: PartSpec, shard: int, is_fresh: bool, say: Say) -> None:
         if is_fresh:
@@ -137,6 +130,18 @@ class Fleet:
         topology = self.site.topology
         shared = {GROUP: limit(topology.observability), GENERATOR: limit(topology.generator)}
         return shared | {spec.cpu_group: spec.limit for spec in (*order_path(self.site), *beside_path(self.site))}
+
+
+def _goes_on(process: Process, specs: dict[str, PartSpec]) -> bool:
+    """Whether a renewal leaves the process alone."""
+    spec = process.spec
+    is_unchanged = specs.get(spec.name) == spec and process.state is PartState.UP
+    return spec.layer is Layer.BESIDE or (spec.layer is Layer.KEPT and is_unchanged)
+
+
+async def _end_for_renewal(process: Process) -> None:
+    """What only held the old path's state need not put it in order first."""
+    await process.stop(None if process.spec.layer is Layer.KEPT else 0.0)
 
 
 @contextlib.contextmanager

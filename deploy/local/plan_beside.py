@@ -18,8 +18,8 @@ GROUP = "observability"
 OBSERVABILITY = Path(__file__).parents[1] / "observability"
 RULES = Path(__file__).parents[2] / "alerts" / "rules"
 NODE_COLLECTORS = (
-    "cpu", "diskstats", "filefd", "filesystem", "loadavg", "meminfo", "netstat", "pressure", "schedstat", "sockstat",
-    "stat", "vmstat",
+    "cpu", "diskstats", "filefd", "filesystem", "loadavg", "meminfo", "netstat", "pressure", "sockstat", "stat",
+    "vmstat",
 )  # fmt: skip
 PROMETHEUS_RETENTION = ("--storage.tsdb.retention.time=12h", "--storage.tsdb.retention.size=2GB")
 

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Sequence
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -48,17 +49,24 @@ async def prepare(site: Site, shards: Sequence[int]) -> None:
         await step("API keys", keys)
 
 
-async def empty_ledgers(site: Site) -> None:
-    """Every shard's ledger as the template has it: no orders, no remembered statements, nothing left to write back."""
-    await asyncio.gather(*(_empty_ledger(site, shard) for shard in site.shards))
+async def drop_ledgers(site: Site) -> None:
+    """Throw every ledger away, whoever is connected to it."""
+    await asyncio.gather(
+        *(_execute(site, shard, f"DROP DATABASE IF EXISTS {LEDGER} WITH (FORCE)") for shard in site.shards)
+    )
 
 
-async def _empty_ledger(site: Site, shard: int) -> None:
+async def make_ledgers(site: Site) -> None:
+    """Every ledger as the template has it: no orders, no remembered statements, nothing left to write back."""
+    create = f"CREATE DATABASE {LEDGER} TEMPLATE {LEDGER_TEMPLATE} OWNER {OWNER}"
+    forget = "SELECT pg_stat_statements_reset()"
+    await asyncio.gather(*(_execute(site, shard, create, "CHECKPOINT", forget) for shard in site.shards))
+
+
+async def _execute(site: Site, shard: int, *statements: LiteralString) -> None:
     async with await _connect(site, shard) as admin:
-        await admin.execute(f"DROP DATABASE IF EXISTS {LEDGER} WITH (FORCE)")
-        await admin.execute(f"CREATE DATABASE {LEDGER} TEMPLATE {LEDGER_TEMPLATE} OWNER {OWNER}")
-        await admin.execute("CHECKPOINT")
-        await admin.execute("SELECT pg_stat_statements_reset()")
+        for statement in statements:
+            await admin.execute(statement)
 
 
 async def _make_roles(site: Site, shard: int) -> None:

@@ -83,8 +83,6 @@ class Layout:
             shutil.rmtree(folder, ignore_errors=True)
         self.state.unlink(missing_ok=True)
         self.socket.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            self.directory.rmdir()
 
 
 class Ports:

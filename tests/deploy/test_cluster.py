@@ -1,0 +1,205 @@
+"""One live cluster with everything in it: where things answer, what they tell, and what a renewal does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import psycopg
+import pytest
+import redis
+
+from deploy.cluster import Cluster, ClusterError, EventKind, PartState
+from deploy.topology import Topology
+from target_system import signals
+from tests.deploy.live import Footprint, fetch, until
+
+pytestmark = pytest.mark.slow
+TOPOLOGY = Topology().with_overrides({"gateways": 2, "gateways.trace_ratio": 1.0, "generator.cpu_cores": 0.2})
+SILENT_UNTIL_IT_HAPPENS = {"pg_wait_sessions", "haproxy_backend_retry_warnings_total"}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster.up(TOPOLOGY, tmp_path_factory.mktemp("live") / "cluster") as cluster:
+        yield cluster
+
+
+def order(cluster: Cluster, client_order_id: str, side: str = "buy") -> httpx.Response:
+    keys = json.loads(cluster.secrets.api_keys.read_text())
+    body = {
+        "client_order_id": client_order_id, "account": 1, "symbol": "AAPL", "side": side, "type": "limit",
+        "price_ticks": 1000, "quantity_lots": 10,
+    }  # fmt: skip
+    url = f"http://{cluster.address('haproxy')}/v1/orders"
+    return httpx.post(url, json=body, headers={"X-API-Key": keys["1"]}, timeout=10)
+
+
+def rows(cluster: Cluster) -> int:
+    with psycopg.connect(cluster.secrets.ledger_dsns[0]) as connection:
+        found = connection.execute("SELECT count(*) FROM commands").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def query(cluster: Cluster, expression: str) -> list[dict[str, str]]:
+    url = f"http://{cluster.address('prometheus')}/api/v1/query?query={urllib.parse.quote(expression)}"
+    return [series["metric"] for series in fetch(url)["data"]["result"]]
+
+
+def pid_of(cluster: Cluster, name: str) -> int | None:
+    return next(part.pid for part in cluster.parts() if part.name == name)
+
+
+def test_every_part_is_up_and_accounted(cluster: Cluster) -> None:
+    parts = {part.name: part for part in cluster.parts()}
+    assert {part.state for part in parts.values()} == {PartState.UP}
+    assert {"gateway-1", "gateway-2", "ledger-1", "redis", "engine", "haproxy", "settler", "prometheus"} <= parts.keys()
+    assert all(part.cpu_seconds > 0 and part.memory_bytes > 0 for part in parts.values())
+
+
+def test_an_order_goes_through_haproxy_into_the_ledger(cluster: Cluster) -> None:
+    before = rows(cluster)
+    answer = order(cluster, "first")
+    assert answer.status_code in (200, 201), answer.text
+    assert rows(cluster) == before + 1
+
+
+def test_everything_listens_on_loopback_alone(cluster: Cluster) -> None:
+    ports = set(Footprint.of(cluster).ports)
+    listening = [c.laddr for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    assert {address.ip for address in listening if address.port in ports} <= {"127.0.0.1", "::ffff:127.0.0.1"}
+    assert ports <= {address.port for address in listening}
+
+
+def test_secrets_are_for_their_owner_alone(cluster: Cluster) -> None:
+    files = list((cluster.directory / "secrets").iterdir())
+    assert len(files) >= 4
+    assert {oct(file.stat().st_mode & 0o777) for file in files} == {"0o600"}
+    with pytest.raises(redis.AuthenticationError):
+        redis.Redis.from_url(cluster.secrets.redis_url).ping()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(cluster.secrets.ledger_dsns[0].partition("?")[0], connect_timeout=2)
+
+
+def test_an_acknowledgement_survives_a_power_cut_as_far_as_postgres_is_told(cluster: Cluster) -> None:
+    with psycopg.connect(cluster.secrets.ledger_dsns[0]) as connection:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            assert connection.execute(f"SHOW {name}").fetchone() == ("on",)  # type: ignore[arg-type]
+
+
+def test_every_declared_series_of_the_cluster_and_the_exporters_is_scraped(cluster: Cluster) -> None:
+    order(cluster, "for-the-series")
+    cluster.await_scraped()
+    declared = {metric.name for metric in (*signals.CLUSTER, *signals.EXPORTERS)} - SILENT_UNTIL_IT_HAPPENS
+    throttled = {name for name in declared if "throttled" in name or "quota" in name or "periods" in name}
+    wanted = declared - (throttled if cluster.quotas.startswith("not applied") else set())
+
+    def missing() -> set[str]:
+        return wanted - {series["__name__"] for series in query(cluster, '{__name__=~".+"}')}
+
+    until(lambda: not missing(), "every declared series has data")
+
+
+def test_every_series_says_which_component_and_instance_it_is_of(cluster: Cluster) -> None:
+    cluster.await_scraped()
+    until(lambda: len(query(cluster, "cluster_cpu_seconds_total")) > 10, "the supervisor is scraped")
+    instances = {series["instance"] for series in query(cluster, "cluster_cpu_seconds_total")}
+    assert instances == {part.name for part in cluster.parts()} | {"supervisor", "generator"}
+    assert {"component", "instance"} <= set.intersection(*(set(series) for series in query(cluster, "up")))
+    threads = until(lambda: query(cluster, "namedprocess_namegroup_num_threads"), "the process exporter is scraped")
+    assert {"gateway-1", "ledger-1", "engine"} <= {series["instance"] for series in threads}
+
+
+def test_log_lines_are_found_in_loki_by_component(cluster: Cluster) -> None:
+    assert cluster.lacking == ()
+    order(cluster, "for-the-log")
+    expression = urllib.parse.quote('{service_name="gateway"} | event="order"')
+    url = f"http://{cluster.address('loki')}/loki/api/v1/query_range?query={expression}"
+
+    def lines() -> list[str]:
+        return [line for stream in fetch(url)["data"]["result"] for _, line in stream["values"]]
+
+    until(lambda: any('"client_order_id":"for-the-log"' in line for line in lines()), "the order's line is in Loki")
+
+
+def test_spans_are_kept_in_a_file(cluster: Cluster) -> None:
+    order(cluster, "for-the-spans")
+    until(lambda: cluster.spans.exists() and b'"ledger"' in cluster.spans.read_bytes(), "the order's spans are kept")
+
+
+def test_a_killed_gateway_is_restarted_and_reported_with_the_end_of_its_log(cluster: Cluster) -> None:
+    since_ns, killed = time.time_ns(), pid_of(cluster, "gateway-1")
+    cluster.signal("gateway-1", signal.SIGKILL)
+    until(lambda: [e for e in cluster.events(since_ns) if e.kind is EventKind.RESTARTED], "it is restarted")
+    died, restarted = cluster.events(since_ns)
+    assert (died.part, died.kind, died.said) == ("gateway-1", EventKind.DIED, "killed by SIGKILL")
+    assert '"event":"started"' in died.log_end
+    assert restarted.said == "after a pause of 0.2 s"
+    assert pid_of(cluster, "gateway-1") not in (None, killed)
+
+
+def test_a_foreign_process_placed_in_the_generators_group_is_bounded_and_accounted(cluster: Cluster) -> None:
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        cluster.group("generator").place(busy.pid)
+        expression = 'cluster_cpu_seconds_total{instance="generator"} > 0.3'
+        until(lambda: query(cluster, expression), "the generator's CPU is accounted")
+        throttled = query(cluster, 'cluster_cpu_throttled_periods_total{instance="generator"} > 0')
+        assert bool(throttled) != cluster.quotas.startswith("not applied")
+    finally:
+        busy.kill()
+        busy.wait()
+
+
+def test_a_renewal_gives_an_empty_path_of_another_size_and_leaves_telemetry_alone(cluster: Cluster) -> None:
+    order(cluster, "before-the-renewal")
+    prometheus, journal = pid_of(cluster, "prometheus"), cluster.journal
+    cluster.renew(TOPOLOGY.with_overrides({"gateways": 3}))
+    assert rows(cluster) == 0
+    assert cluster.journal != journal
+    password = cluster.secrets.redis_password_file.read_text()
+    assert redis.Redis.from_url(cluster.secrets.redis_url, password=password).keys("position*") == []
+    assert pid_of(cluster, "prometheus") == prometheus
+    assert order(cluster, "before-the-renewal").json()["sequence"] == 1
+    cluster.await_scraped()
+    up = until(lambda: query(cluster, 'up{component="gateway"} == 1'), "gateways are scraped")
+    assert {series["instance"] for series in up} == {"gateway-1", "gateway-2", "gateway-3"}
+    cluster.renew(TOPOLOGY)
+    assert {part.name for part in cluster.parts() if part.component == "gateway"} == {"gateway-1", "gateway-2"}
+
+
+def test_a_renewal_may_change_the_ledgers_settings_and_shards(cluster: Cluster) -> None:
+    cluster.renew(TOPOLOGY.with_overrides({"ledger.settings.commit_delay": 7, "ledger.shards": 2}))
+    assert len(cluster.secrets.ledger_dsns) == 2
+    for dsn in cluster.secrets.ledger_dsns:
+        with psycopg.connect(dsn) as connection:
+            assert connection.execute("SHOW commit_delay").fetchone() == ("7",)
+            assert connection.execute("SELECT count(*) FROM commands").fetchone() == (0,)
+    cluster.renew(TOPOLOGY)
+
+
+def test_a_renewal_that_would_change_telemetry_is_refused(cluster: Cluster) -> None:
+    with pytest.raises(ClusterError, match="keeps observability; take the cluster down and up"):
+        cluster.renew(TOPOLOGY.with_overrides({"observability.loki": False}))
+
+
+def test_a_second_cluster_in_the_same_directory_is_refused(cluster: Cluster) -> None:
+    with pytest.raises(ClusterError, match="a cluster is up already in"):
+        Cluster.up(TOPOLOGY, cluster.directory)
+    assert {part.state for part in cluster.parts()} == {PartState.UP}
+
+
+def test_an_attached_client_sees_the_same_cluster(cluster: Cluster) -> None:
+    attached = Cluster.attach(Path(os.path.relpath(cluster.directory)))
+    assert attached is not None
+    assert attached.address("haproxy") == cluster.address("haproxy")
