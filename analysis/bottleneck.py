@@ -23,6 +23,7 @@ from analysis.waits import waits
 from loadgen.record import Run
 
 ANALYSES: tuple[Callable[[Run], list[Finding]], ...] = (validity, saturation, demand, residence, waits, scaling, load)
+PROCESSOR = (Mechanism.CPU, Mechanism.QUOTA)
 WAITING = (Mechanism.COMMIT, Mechanism.POOL, Mechanism.LOCK, Mechanism.RESPONSE)
 CONTEXT = (Mechanism.SCALING, Mechanism.LOAD)
 """These findings say how throughput behaves, and name nobody by themselves."""
@@ -110,10 +111,11 @@ def _limit(configuration: Configuration, findings: Sequence[Finding]) -> Limit:
     if generator:
         return settled(Status.GENERATOR, generator[0])
     full = sorted(
-        (f for f in suspects if f.mechanism is Mechanism.CPU and f.component in ORDER_PATH), key=_share, reverse=True
+        (f for f in suspects if f.mechanism in PROCESSOR and f.component in ORDER_PATH), key=_share, reverse=True
     )
     host = [f for f in suspects if f.component == "host"]
-    if host and (not full or _share(full[0]) < _share(host[0]) + 100 * BESIDE):
+    stopped = bool(full) and full[0].mechanism is Mechanism.QUOTA
+    if host and not stopped and (not full or _share(full[0]) < _share(host[0]) + 100 * BESIDE):
         return settled(Status.HOST, host[0])
     if full:
         return settled(Status.SUSPECTED, full[0])

@@ -47,7 +47,7 @@ def capacity(run: Run, window: Window, component: str, seen: int) -> Capacity:
     cpuset_cores, quota, instances = float(run.machine.cores), None, seen
     if run.topologies[window.name]:
         section = getattr(topology_of(run, window), PART_OF_TOPOLOGY.get(component, component), None)
-        quota = getattr(section, "cpu_cores", None)
+        quota = getattr(section, "cpu_cores", None) if run.machine.quotas.startswith("cgroup") else None
         instances = getattr(section, "replicas", getattr(section, "shards", instances))
         if cpuset := getattr(section, "cpuset", None):
             cpuset_cores = float(len(cores_of(cpuset)))

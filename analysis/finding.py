@@ -35,6 +35,7 @@ class Mechanism(StrEnum):
     """How a component can hold throughput down (or latency up)."""
 
     CPU = "CPU"
+    QUOTA = "CPU quota"
     COMMIT = "commit path"
     POOL = "connection pool"
     LOCK = "locks"

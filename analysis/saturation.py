@@ -23,6 +23,8 @@ ORDER_PATH = ("haproxy", "gateway", "engine", "ledger", "redis")
 SATURATED = 0.85
 """From here on a component is a suspect: a queue before an 85 % busy server is already some six times the service."""
 IDLE = 0.70
+STOPPED = 0.5
+"""Share of its quota periods from which on it is the quota that stops a component, however full the host may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def _judged(load: Load, configuration: Configuration) -> Finding:
     return Finding(
         claim=claim,
         component=load.component,
-        mechanism=Mechanism.CPU,
+        mechanism=Mechanism.QUOTA if (load.throttled_share or 0.0) >= STOPPED else Mechanism.CPU,
         status=Bearing.SUSPECTED if suspected else Bearing.CLEARED if cleared else Bearing.NOTED,
         configuration=configuration.name,
         evidence=load.figures,

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from analysis import intervals
+from analysis import intervals, usl
 from analysis.finding import Bearing, Figure, Finding, Mechanism
-from analysis.measured import Configuration, configurations
+from analysis.measured import Configuration, configurations, orders_by_second
 from loadgen.record import Run
 
 FOLLOWS, STAYS = 0.5, 0.2
@@ -38,6 +38,23 @@ def steps(run: Run) -> list[Step]:
         return []
     carried = [configuration for configuration in configurations(run) if configuration.orders]
     return [_step(before, after, parameter) for before, after in pairwise(carried)]
+
+
+def fitted(run: Run) -> usl.Fit | None:
+    """The USL over all windows of a sweep; None where there are too few to determine its three coefficients."""
+    parameter = swept(run)
+    if parameter is None:
+        return None
+    points = [
+        (float(window.parameters[parameter]), float(orders_by_second(run, window).mean()))
+        for configuration in configurations(run)
+        for window in configuration.windows
+        if configuration.orders
+    ]
+    numbers = {n for n, _ in points}
+    if len(points) < usl.POINTS_MIN or len(numbers) < usl.NUMBERS_MIN or min(numbers) < 1:
+        return None
+    return usl.fit([n for n, _ in points], [rate for _, rate in points])
 
 
 def scaling(run: Run) -> list[Finding]:

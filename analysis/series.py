@@ -52,6 +52,11 @@ def _reaching_out(times: np.ndarray, grown: np.ndarray) -> tuple[np.ndarray, np.
     )
 
 
+def inside(samples: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """Those of the measured interval."""
+    return samples[(samples["t_ns"] >= window.measured_from_ns) & (samples["t_ns"] < window.measured_until_ns)]
+
+
 def counter(run: Run, metric: str, window: Window, component: str | None = None, **labels: str) -> np.ndarray | None:
     """`increase` of the samples whose labels are as given; None where the window has no two of them."""
     samples = run.series(metric, window, component)
@@ -64,9 +69,7 @@ def counter(run: Run, metric: str, window: Window, component: str | None = None,
 
 def gauge(run: Run, metric: str, window: Window, component: str | None = None, **labels: str) -> np.ndarray | None:
     """Samples inside the measured interval, the instances summed at each scrape; None where there are none."""
-    samples = run.series(metric, window, component)
-    inside = (samples["t_ns"] >= window.measured_from_ns) & (samples["t_ns"] < window.measured_until_ns)
-    samples = samples[inside]
+    samples = inside(run.series(metric, window, component), window)
     for label, value in labels.items():
         samples = samples[samples[label] == value] if label in samples else samples.iloc[0:0]
     if samples.empty:

@@ -16,6 +16,8 @@ from scipy import optimize, stats
 from analysis.finding import Interval
 
 POINTS_MIN = 4
+NUMBERS_MIN = 3
+"""Different N that a fit needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,10 @@ def fit(n: Sequence[float], throughput_per_s: Sequence[float]) -> Fit:
     coefficient is Student's t, cut at zero. A coefficient that ends on its bound counts as known to be zero.
     """
     numbers, rates = np.asarray(n, dtype=float), np.asarray(throughput_per_s, dtype=float)
-    if len(numbers) < POINTS_MIN or len(set(numbers)) < 3:
+    if len(numbers) < POINTS_MIN or len(set(numbers)) < NUMBERS_MIN:
         raise ValueError(
             f"{len(numbers)} points at {len(set(numbers))} different N do not determine three coefficients; "
-            f"measure at least {POINTS_MIN} points at 3 different N"
+            f"measure at least {POINTS_MIN} points at {NUMBERS_MIN} different N"
         )
     start = np.array([max(rates / numbers), 0.01, 1e-4])
     found = optimize.least_squares(

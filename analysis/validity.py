@@ -5,19 +5,29 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.finding import Bearing, Figure, Finding, Mechanism, percent
-from analysis.measured import Configuration, configurations, latency
+from analysis.measured import Configuration, configurations, latency, orders_by_second
+from analysis.saturation import loads
 from loadgen.record import Run
 
 GENERATOR_BUSY = 0.85
 HOST_BUSY = 0.85
+FOREIGN = 0.15
+"""Share of the machine that may go to what is no part of the lab (interrupts, the kernel) before it is worth a word."""
 LITTLE_TOLERANCE = 0.05
+DRIFT = 0.15
+"""Change of throughput from the first to the last third of a window from which on it was not steady."""
 
 
 def validity(run: Run) -> list[Finding]:
     return [
         finding
         for configuration in configurations(run)
-        for finding in (_generator(run, configuration), _host(run, configuration), _little(run, configuration))
+        for finding in (
+            _generator(run, configuration),
+            _host(run, configuration),
+            _little(run, configuration),
+            _steady(run, configuration),
+        )
         if finding is not None
     ]
 
@@ -54,20 +64,61 @@ def _generator(run: Run, configuration: Configuration) -> Finding:
     )
 
 
+def foreign_cores(run: Run, configuration: Configuration) -> float | None:
+    """Busy cores that no part of the lab accounts for; None where the parts' CPU was not recorded."""
+    found = loads(run, configuration)
+    if not found:
+        return None
+    lab = sum(load.busy_cores.value for load in found.values())
+    return max(0.0, host_share(run, configuration) * run.machine.cores - lab)
+
+
 def _host(run: Run, configuration: Configuration) -> Finding:
     share = host_share(run, configuration)
     full = share > HOST_BUSY
+    foreign = foreign_cores(run, configuration) or 0.0
+    disturbed = foreign > FOREIGN * run.machine.cores
+    claim = f"The machine as a whole was {percent(share)} busy"
+    if disturbed:
+        claim += f", {foreign:.2f} of its {run.machine.cores} cores with something that is no part of the lab"
+    relief = "Repeat on more cores, or with smaller quotas, so that the host keeps room."
     return Finding(
-        claim=f"The machine as a whole was {percent(share)} busy",
+        claim=claim,
         component="host",
         mechanism=Mechanism.CPU,
         status=Bearing.SUSPECTED if full else Bearing.CLEARED,
         configuration=configuration.name,
-        evidence=(Figure("CPU of the host", 100 * share, f"% of {run.machine.cores} cores"),),
+        evidence=(
+            Figure("CPU of the host", 100 * share, f"% of {run.machine.cores} cores"),
+            Figure("of it outside the lab", foreign, "cores"),
+        ),
         doubt="Every component waits for the same cores, the generator's too, so no one of them can be told apart."
         if full
         else "",
-        next_step="Repeat on more cores, or give each component a quota so that the host keeps room." if full else "",
+        next_step=("Stop what else runs on this machine and repeat." if disturbed else relief) if full else "",
+    )
+
+
+def _steady(run: Run, configuration: Configuration) -> Finding | None:
+    """Means of a window that still warms up say little about what comes after it."""
+    drifts = []
+    for window in configuration.windows:
+        thirds = [float(part.mean()) for part in np.array_split(orders_by_second(run, window), 3) if len(part)]
+        if len(thirds) == 3 and thirds[0]:
+            drifts.append(thirds[2] / thirds[0] - 1)
+    if not drifts:
+        return None
+    drift = float(np.median(drifts))
+    return Finding(
+        claim=f"From the first to the last third of a window throughput changed by {percent(drift)}",
+        component="load",
+        mechanism=Mechanism.MEASUREMENT,
+        status=Bearing.NOTED,
+        configuration=configuration.name,
+        evidence=(Figure("drift within a window", 100 * drift, "%"),),
+        doubt=f"Throughput was not steady, it changed by {percent(drift)} within the window: warm up longer."
+        if abs(drift) > DRIFT
+        else "",
     )
 
 

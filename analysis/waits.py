@@ -15,7 +15,7 @@ import numpy as np
 from analysis.finding import Bearing, Figure, Finding, Mechanism, percent
 from analysis.measured import Configuration, configurations
 from analysis.residence import DOMINANT, TIMED_IN_THE_GATEWAY, Residence, mean_of, residence_of
-from analysis.series import counter
+from analysis.series import counter, inside
 from loadgen.record import Run
 
 WAITERS = "gateway_ledger_waiters"
@@ -63,17 +63,17 @@ def waits_of(run: Run, configuration: Configuration) -> Waits:
 
 
 def _sessions(run: Run, configuration: Configuration) -> dict[tuple[str, str], float]:
-    """Samples over ticks: an event that a scrape does not name had no session then."""
+    """Samples over ticks. A scrape leaves out events without a session, so the ticks are those of another metric."""
     counts: dict[tuple[str, str], float] = {}
-    ticks = 0
+    ticks = 0.0
     for window in configuration.windows:
-        rows = run.series(SESSIONS, window)
-        rows = rows[(rows["t_ns"] >= window.measured_from_ns) & (rows["t_ns"] < window.measured_until_ns)]
-        ticks += rows["t_ns"].nunique()
+        scrapes = inside(run.series(SYNCS, window), window)
+        ticks += len(scrapes) / max(1, scrapes["instance"].nunique())
+        rows = inside(run.series(SESSIONS, window), window)
         if not rows.empty:
-            for (kind, event), values in rows.groupby(["type", "event"], dropna=False)["value"]:
+            for (kind, event), values in rows[rows["type"] != "Client"].groupby(["type", "event"])["value"]:
                 counts[str(kind), str(event)] = counts.get((str(kind), str(event)), 0.0) + float(values.sum())
-    return {key: count / ticks for key, count in counts.items()}
+    return {key: count / ticks for key, count in counts.items()} if ticks else {}
 
 
 def _rate(run: Run, configuration: Configuration, metric: str) -> float | None:
@@ -128,7 +128,7 @@ def _evidence(time: Residence, seen: Waits) -> tuple[Figure, ...]:
     if seen.pool_waiters is not None:
         figures.append(Figure("orders waiting for a connection", seen.pool_waiters, "orders"))
     for (kind, event), count in sorted(seen.sessions.items(), key=lambda item: -item[1])[:3]:
-        name = f"waiting for {kind} {event}" if event not in ("", "None") else "on a processor"
+        name = "on a processor" if kind == "CPU" else f"waiting for {kind} {event}"
         figures.append(Figure(f"Postgres sessions {name}", count, "sessions"))
     if seen.syncing_share is not None:
         figures.append(Figure("WAL syncs under way", 100 * seen.syncing_share, "% of the time"))

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 INK, MUTED, GRID = "#1a1a1a", "#595959", "#dddddd"
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444", "#999999")
 """Okabe and Ito: told apart with every common kind of colour blindness."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "+++", "ooo")
@@ -32,7 +32,7 @@ Row = Mapping[str, Any]
 
 
 @mpl.rc_context(STYLE)
-def throughput(rows: Sequence[Row], axis: str) -> str:
+def throughput(rows: Sequence[Row], axis: str, usl: Row | None) -> str:
     """Orders per second against the swept parameter, with intervals, the bounds and what CPU alone would allow."""
     figure, axes = _figure(7.2, 3.6)
     x = [float(row["x"]) for row in rows]
@@ -47,6 +47,8 @@ def throughput(rows: Sequence[Row], axis: str) -> str:
         if any(value is not None and value <= top for value in values):
             heights = [np.nan if value is None else value for value in values]
             axes.plot(x, heights, style, color=MUTED, linewidth=1.4, label=label)
+    if usl:
+        axes.plot(*zip(*usl["curve"], strict=True), color=PALETTE[3], linewidth=1.4, label="USL")
     axes.errorbar(
         x,
         y,
@@ -62,7 +64,7 @@ def throughput(rows: Sequence[Row], axis: str) -> str:
         axes.annotate(f"{value:,.0f}", (across, value), xytext=(7, -14), textcoords="offset points", weight="bold")
     axes.set(ylim=(0, top), xlabel=axis, ylabel="orders/s")
     _ticks_at(axes, x)
-    _legend(axes)
+    _legend(axes, columns=2)
     return _svg(figure, "Throughput against " + axis)
 
 
@@ -92,16 +94,17 @@ def percentiles(curves: Sequence[Row]) -> str:
 
 @mpl.rc_context(STYLE)
 def stacked(bars: Sequence[Row], unit: str, title: str) -> str:
-    """Horizontal bars, each split into named parts: {"label", "parts": [{"name", "value"}]}."""
+    """Horizontal bars, each split into parts: {"label", "parts": [{"name", "value", "style"}]}, with eight styles."""
     names = list(dict.fromkeys(part["name"] for bar in bars for part in bar["parts"]))
     figure, axes = _figure(7.2, 0.9 + 0.55 * len(bars) + 0.28 * ((len(names) + 3) // 4))
     whole = max(sum(part["value"] for part in bar["parts"]) for bar in bars)
     left = np.zeros(len(bars))
-    for i, name in enumerate(names):
+    styles = {part["name"]: part["style"] for bar in bars for part in bar["parts"]}
+    for name, i in styles.items():
         values = np.array([sum(p["value"] for p in bar["parts"] if p["name"] == name) for bar in bars])
         axes.barh(
             range(len(bars)), values, left=left, height=0.62, label=name,
-            color=_tint(PALETTE[i % 8]), edgecolor=PALETTE[i % 8], hatch=HATCHES[i % 8],
+            color=_tint(PALETTE[i]), edgecolor=PALETTE[i], hatch=HATCHES[i],
         )  # fmt: skip
         for row, value in enumerate(values):
             if value > 0.07 * whole:
@@ -150,11 +153,12 @@ def timeline(panels: Sequence[Row]) -> str:
     """Orders in each second of each window, with what happened to the cluster marked: small multiples, one scale."""
     figure = Figure(figsize=(7.2, 1.0 + 1.15 * len(panels)))
     top = max((max(panel["orders"], default=0) for panel in panels), default=0) * 1.15 or 1
-    last = max(panel["seconds"][-1] for panel in panels if panel["seconds"])
+    last = max(panel["seconds"][-1] for panel in panels) + 1
     every = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for panel, axes in zip(panels, every, strict=True):
-        axes.fill_between(panel["seconds"], panel["orders"], step="post", color=_tint(PALETTE[0]))
-        axes.step(panel["seconds"], panel["orders"], where="post", color=PALETTE[0], linewidth=1.2)
+        seconds, orders = [*panel["seconds"], last], [*panel["orders"], panel["orders"][-1]]
+        axes.fill_between(seconds, orders, step="post", color=_tint(PALETTE[0]))
+        axes.step(seconds, orders, where="post", color=PALETTE[0], linewidth=1.2)
         axes.axvspan(panel["seconds"][0], 0, color="#eeeeee", zorder=0)
         for i, event in enumerate(panel["events"]):
             axes.axvline(event["second"], color=PALETTE[1], linewidth=1.6, linestyle="--")

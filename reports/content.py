@@ -46,6 +46,7 @@ def content(run: Run, verdict: Verdict) -> dict[str, Any]:
         "verdict": _verdict(verdict),
         "configurations": rows,
         "swept": scaling.swept(run),
+        "usl": _usl(run),
         "reconciliation": run.reconciliation,
         "seed_document": _beside_the_seed(rows),
         "timeline": _timeline(run),
@@ -170,6 +171,19 @@ def _component(load: saturation.Load) -> dict[str, Any]:
         "busiest_share": load.busiest_share,
         "throttled_share": load.throttled_share,
         "demand_us": _figure(load.demand_us),
+    }
+
+
+def _usl(run: Run) -> dict[str, Any] | None:
+    fitted, parameter = scaling.fitted(run), scaling.swept(run)
+    if fitted is None or parameter is None:
+        return None
+    values = [float(each.parameters[parameter]) for each in run.windows]
+    across = np.linspace(min(values), max(values), 40)
+    return {
+        **{name: asdict(getattr(fitted, name)) for name in ("gamma", "alpha", "beta")},
+        "peak_n": fitted.peak_n if np.isfinite(fitted.peak_n) else None,
+        "curve": [[float(n), fitted.throughput(n)] for n in across],
     }
 
 

@@ -16,6 +16,14 @@ from reports import charts
 FAULTS = ("lost", "duplicated", "holes", "mismatched", "in_doubt")
 """Columns of the reconciliation in which anything but zero is bad news."""
 COLUMNS = ("acknowledged", *FAULTS, "resolved")
+BESIDE = {"generator": "load generator", "settler": "settler"}
+REST = "observability"
+"""What a component that is not on the order path is called in the page, which sums up the many that only watch."""
+STYLES = {
+    "HAProxy": 0, "gateways": 1, "engine": 2, "Postgres": 3, "Redis": 4, REST: 5, "load generator": 6, "settler": 7,
+    "validate": 1, "ledger": 3, "publish": 4, "elsewhere": 7,
+}  # fmt: skip
+"""A component looks alike in all figures, and so does the stage that waits for it."""
 TONES = {"suspected": "", "no limit at this load": "clear"}
 
 
@@ -54,7 +62,8 @@ def _derived(content: Mapping[str, Any]) -> dict[str, Any]:
         "reconciled_detail": detail,
         "host_busy": max((row["host_busy"] for row in rows), default=0.0),
         "stolen": max((row["steal_share"] for row in content["noise"]), default=0.0),
-        "components": list(dict.fromkeys(c["component"] for row in rows for c in row["components"])),
+        "components": list(dict.fromkeys(c["component"] for row in rows for c in row["components"] if c["on_path"])),
+        "watching": [_watching(row) for row in rows],
         "error_kinds": sorted({kind for row in rows for kind in row["errors"]}),
         "faults": FAULTS,
         "reconciliation_columns": [name for name in COLUMNS if name in content["reconciliation"]],
@@ -64,17 +73,21 @@ def _derived(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _watching(row: Mapping[str, Any]) -> float:
+    """Busy cores of all that neither carries orders nor sends them."""
+    others = (c for c in row["components"] if not c["on_path"] and c["component"] != "generator")
+    return float(sum(c["busy_cores"]["value"] for c in others))
+
+
 def _charts(content: Mapping[str, Any]) -> dict[str, Markup | None]:
     rows = [row for row in content["configurations"] if row["orders"]]
     swept = content["swept"]
     curves = [{"label": row["label"], "points": row["percentiles"]} for row in rows if row["percentiles"]]
-    residences = [
-        {"label": row["label"], "parts": [{"name": k, "value": v} for k, v in row["residence_ms"].items()]}
-        for row in rows
-        if row["residence_ms"]
-    ]
+    residences = [{"label": row["label"], "parts": _parts(row["residence_ms"])} for row in rows if row["residence_ms"]]
     return {
-        "scaling_chart": _chart(charts.throughput, [{**row, "x": row["parameters"][swept]} for row in rows], swept)
+        "scaling_chart": _chart(
+            charts.throughput, [{**row, "x": row["parameters"][swept]} for row in rows], swept, content["usl"]
+        )
         if swept and len(rows) > 1
         else None,
         "percentile_chart": _chart(charts.percentiles, curves) if curves else None,
@@ -87,19 +100,23 @@ def _charts(content: Mapping[str, Any]) -> dict[str, Markup | None]:
 
 
 def _demand_chart(rows: Sequence[Mapping[str, Any]]) -> Markup | None:
-    """The components of the order path by name, all others as one part."""
+    """The components of the order path by name; those that only watch as one part."""
     bars = []
     for row in rows:
-        on_path = {_heading(c["component"]): c["demand_us"]["value"] for c in row["components"] if c["on_path"]}
-        beside = sum(c["demand_us"]["value"] for c in row["components"] if not c["on_path"])
-        parts = [
-            {"name": name, "value": value} for name, value in (*on_path.items(), ("beside the path", beside)) if value
-        ]
+        parts: dict[str, float] = {}
+        for component in row["components"]:
+            name = (
+                _heading(component["component"]) if component["on_path"] else BESIDE.get(component["component"], REST)
+            )
+            parts[name] = parts.get(name, 0.0) + component["demand_us"]["value"]
         if parts:
-            bars.append({"label": row["label"], "parts": parts})
-    return (
-        _chart(charts.stacked, bars, "µs of CPU for each order", "CPU time of an order by component") if bars else None
-    )
+            bars.append({"label": row["label"], "parts": _parts(parts)})
+    return _chart(charts.stacked, bars, "µs of CPU for each order", "CPU time of an order") if bars else None
+
+
+def _parts(values: Mapping[str, float]) -> list[dict[str, Any]]:
+    """In the order of their styles, which is that of the order path."""
+    return [{"name": name, "value": values[name], "style": style} for name, style in STYLES.items() if name in values]
 
 
 def _chart(draw: Any, *given: Any) -> Markup:

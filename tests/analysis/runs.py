@@ -26,6 +26,15 @@ def cpu(busy: Mapping[str, float | Mapping[int, float]]) -> Iterator[Series]:
             yield Series("cluster_cpu_seconds_total", component, value, instance=f"{component}-{number}")
 
 
+def throttled(shares: Mapping[str, float]) -> Iterator[Series]:
+    """Component → share of its quota periods that used the quota up."""
+    for component, share in shares.items():
+        yield Series("cluster_cpu_periods_total", component, lambda _, s: 100 * s, f"{component}-1")
+        yield Series(
+            "cluster_cpu_throttled_periods_total", component, lambda _, s, of=share: of * 100 * s, f"{component}-1"
+        )
+
+
 def stages(seconds: Mapping[str, float], per_s: float) -> Iterator[Series]:
     """Counters of the gateways' stage times, from the mean time of each stage."""
     for stage, mean in seconds.items():
@@ -47,6 +56,10 @@ def gateway_bound(folder: Path, **changes: Any) -> Run:
         "orders_per_s": {1: 100, 2: 195, 4: 380},
         "latency_ms": 100.0,
         "topologies": topologies({"gateways.cpu_cores": 0.2, "ledger.cpu_cores": 0.4}),
-        "series": [*cpu({"gateway": 0.198, "ledger": 0.03, "engine": 0.02}), *stages(STAGES, 200)],
+        "series": [
+            *cpu({"gateway": 0.198, "ledger": 0.03, "engine": 0.02}),
+            *stages(STAGES, 200),
+            *throttled({"gateway": 0.9, "ledger": 0.1}),
+        ],
     }
     return Run.open(write_run(folder, **{**given, **changes}))

@@ -23,7 +23,9 @@ def sealed(folder: Path, orders_per_s: dict[int, float], series: list[Series], *
 def test_full_gateways_that_throughput_follows_are_suspected(tmp_path: Path) -> None:
     found = verdict(gateway_bound(tmp_path))
     assert (found.limit, found.status) == ("gateway", Status.SUSPECTED)
-    assert found.sentence == "Suspected: the CPU of the gateways limits the cluster to 380 orders/s with 4 gateways."
+    assert (
+        found.sentence == "Suspected: the CPU quota of the gateways limits the cluster to 380 orders/s with 4 gateways."
+    )
     assert found.doubt
 
 
@@ -81,6 +83,11 @@ def test_a_component_full_to_its_quota_is_named_on_a_full_host_and_the_host_is_i
     found = verdict(gateway_bound(tmp_path, host_busy_share=0.9))
     assert found.limit == "gateway"
     assert any("machine as a whole was 90 % busy" in doubt for doubt in found.doubt)
+
+
+def test_work_outside_the_lab_that_fills_the_host_is_said(tmp_path: Path) -> None:
+    run = sealed(tmp_path, {1: 100}, [*cpu({"gateway": 0.1})], topologies=topologies(QUOTAS), host_busy_share=0.98)
+    assert verdict(run).next == "Stop what else runs on this machine and repeat."
 
 
 def test_a_generator_above_85_percent_of_its_allotment_is_the_limit(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from analysis import measured, saturation, scaling, validity
@@ -61,6 +62,23 @@ def test_the_sweep_gives_ratios_with_intervals_between_neighbours(tmp_path: Path
     steps = scaling.steps(gateway_bound(tmp_path))
     assert [round(step.ratio.value, 2) for step in steps] == [1.95, 1.95]
     assert all(s.ratio.interval and s.ratio.interval.low <= s.ratio.value <= s.ratio.interval.high for s in steps)
+
+
+def test_a_repeated_sweep_is_described_by_the_scalability_law_and_a_short_one_is_not(tmp_path: Path) -> None:
+    usl_at = {n: 200 * n / (1 + 0.1 * (n - 1) + 0.01 * n * (n - 1)) for n in (1, 4, 8)}
+    repeated = scaling.fitted(Run.open(write_run(tmp_path / "repeated", usl_at, repetitions=2)))
+    assert repeated is not None
+    assert (repeated.alpha.value, repeated.beta.value) == pytest.approx((0.1, 0.01), rel=0.02)
+    assert scaling.fitted(Run.open(write_run(tmp_path / "once", usl_at))) is None
+
+
+def test_throughput_that_drifts_within_the_window_is_doubted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = gateway_bound(tmp_path, orders_per_s={1: 100})
+    steady = [f.doubt for f in validity.validity(run) if "last third" in f.claim]
+    monkeypatch.setattr(validity, "orders_by_second", lambda *_: np.linspace(100, 150, 12))
+    drifting = [f.doubt for f in validity.validity(run) if "last third" in f.claim]
+    assert steady == [""]
+    assert "warm up longer" in drifting[0]
 
 
 def test_littles_law_is_doubted_where_users_are_missing(tmp_path: Path) -> None:
