@@ -63,7 +63,8 @@ class SettlerSettings(BaseSettings):
     grace_ms: PositiveInt = Field(
         default=1_000, description="how long a gateway may take to insert what the engine gave it"
     )
-    round_ms: PositiveInt = 100
+    round_ms: PositiveInt = Field(default=100, description="between two looks at the books")
+    compare_ms: PositiveInt = Field(default=500, description="between two comparisons of engine, ledger and Redis")
     batch: PositiveInt = Field(default=2_000, le=4_096, description="commands a step")
     book_depth: PositiveInt = 10
     call_deadline_ms: PositiveInt = 2_000

@@ -65,7 +65,8 @@ class Settler:
         self._synced: deque[tuple[float, int]] = deque()
         self._is_up: dict[str, bool] = {}
         self._published: dict[str, int] = {}
-        self._seen_sequence = -1
+        self._published_at = -1
+        self._compares_at = 0.0
         self.ledger_mark = 0
         """The ledger holds every sequence number up to here."""
 
@@ -92,8 +93,11 @@ class Settler:
                 await asyncio.sleep(max(0.01, self._settings.round_ms / 1000 - took))
 
     async def round(self) -> None:
-        await self._guarded(self.fill_ledger)
-        await self._guarded(self.fill_redis)
+        """Books each time; the stores more seldom, for they differ only after a crash."""
+        if time.monotonic() >= self._compares_at:
+            self._compares_at = time.monotonic() + self._settings.compare_ms / 1000
+            await self._guarded(self.fill_ledger)
+            await self._guarded(self.fill_redis)
         await self._guarded(self.publish_books)
 
     async def _guarded(self, duty: Callable[[], Awaitable[None]]) -> None:
@@ -116,7 +120,6 @@ class Settler:
         """Insert what was synced a grace period ago and is not in the ledger yet; then move the mark."""
         status = await self._engine.Status(pb.StatusRequest(), timeout=self._deadline_s)
         self._mark(ENGINE, None)
-        self._seen_sequence = status.last_sequence
         self._get("settler_engine_sequence").set(status.synced_sequence)
         if status.replaying:
             return
@@ -181,18 +184,21 @@ class Settler:
         kept = await self._redis.exists(*keys)
         if kept < len(keys):
             self._published.clear()
-        if self._published and max(self._published.values()) >= self._seen_sequence:
+        status = await self._engine.Status(pb.StatusRequest(), timeout=self._deadline_s)
+        if self._published and self._published_at == status.last_sequence:
             return
-        changed: dict[str, bytes] = {}
+        books = {}
         for index, symbol in enumerate(self._symbols.names):
             request = pb.BookRequest(symbol=index, depth=self._settings.book_depth)
             book = await self._engine.Book(request, timeout=self._deadline_s)
             if self._published.get(symbol) != book.sequence:
-                changed[projection.book_key(symbol)] = orjson.dumps(book_document(symbol, book))
-                self._published[symbol] = book.sequence
-        if changed:
-            await self._redis.mset(changed)
-            self._get("settler_books_published_total").inc(len(changed))
+                books[symbol] = book
+        if books:
+            documents = {projection.book_key(s): orjson.dumps(book_document(s, book)) for s, book in books.items()}
+            await self._redis.mset(documents)
+            self._get("settler_books_published_total").inc(len(books))
+            self._published |= {symbol: book.sequence for symbol, book in books.items()}
+        self._published_at = status.last_sequence
 
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -69,7 +69,8 @@ class Bench:
 async def open_bench(dsns: tuple[str, ...], redis_url: str) -> AsyncIterator[Bench]:
     async with plain_engine(NAMES) as (engine, target):
         settings = SettlerSettings(
-            port=1, ledger_dsns=dsns, redis_url=redis_url, engine_target=target, symbols=NAMES, grace_ms=1, batch=7,
+            port=1, ledger_dsns=dsns, redis_url=redis_url, engine_target=target, symbols=NAMES, grace_ms=1,
+            compare_ms=1, batch=7,
         )  # fmt: skip
         log = io.BytesIO()
         telemetry = Telemetry("settler", "settler", log)
