@@ -51,11 +51,9 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 ALL = tuple(package for packages in PACKAGES.values() for package in packages)
 
 APT_INSTALL = ("apt-get", "install", "--yes", "--no-install-recommends", "--no-upgrade", "--no-remove")
-APT_OPTIONS = (
-    *("-o", "DPkg::Lock::Timeout=300"),
-    *("-o", "Dpkg::Options::=--force-confdef"),
-    *("-o", "Dpkg::Options::=--force-confold"),
-)
+KEEP_SETTINGS = ("--force-confdef", "--force-confold")  # a file in /etc that its owner changed stays
+APT_LOCK = ("-o", "DPkg::Lock::Timeout=300")
+APT_OPTIONS = (*APT_LOCK, *(word for option in KEEP_SETTINGS for word in ("-o", f"Dpkg::Options::={option}")))
 MARK = "# the trading lab put this here while it installs packages\n"
 DENY_STARTS = f"#!/bin/sh\n{MARK}exit 101\n"
 NO_MAIN_CLUSTER = f"{MARK}create_main_cluster = off\n"
@@ -99,8 +97,9 @@ def install_as_root(lacking: list[str], root: Path = Path("/")) -> None:
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     with services_held(root) as starts_denied:
         try:
+            run(["dpkg", "--configure", "--pending", *KEEP_SETTINGS], "finishing what was interrupted", quiet)
             with contextlib.suppress(InstallError):  # one source out of reach need not matter: apt-get install tells
-                run(["apt-get", "update", *APT_OPTIONS[:2]], "reading the package lists", quiet)
+                run(["apt-get", "update", *APT_LOCK], "reading the package lists", quiet)
             run([*APT_INSTALL, *APT_OPTIONS, *lacking], f"installing {len(lacking)} Debian packages", quiet)
         finally:
             for package in sorted(installed() - before):
@@ -189,7 +188,11 @@ def main() -> int:
     if os.geteuid() != 0:
         say(f"this needs root:\n    {the_line(lacking)}")
         return 3
-    install_as_root(lacking)
+    try:
+        install_as_root(lacking)
+    except InstallError as error:
+        say(str(error))
+        return 1
     return 0
 
 

@@ -8,6 +8,7 @@ import hashlib
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -114,8 +115,13 @@ def run(command: list[str], title: str, environment: Mapping[str, str] | None = 
         deadline = threading.Timer(DEADLINE_S, process.kill)
         deadline.daemon = True
         deadline.start()
-        for line in process.stdout:
-            tail.append(line.strip())
+        try:
+            for line in process.stdout:
+                tail.append(line.strip())
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            process.communicate()  # it ends before we do: apt-get lets dpkg finish what it has begun
+            raise
         deadline.cancel()
     if process.returncode != 0:
         printed = "\n".join(f"    {line}" for line in tail)

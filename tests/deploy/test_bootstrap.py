@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -192,6 +194,18 @@ def test_of_old_builds_the_newest_are_kept(tmp_path: Path) -> None:
 def test_a_failing_command_is_told_with_what_it_printed_last() -> None:
     with pytest.raises(InstallError, match=r"(?s)measuring failed \(exit 7\): sh -c .*the reason"):
         part.run(["sh", "-c", "echo the reason >&2; exit 7"], "measuring")
+
+
+def test_when_stopped_it_ends_only_after_the_command_that_it_runs(tmp_path: Path) -> None:
+    script = "trap 'echo cleaned > ended; exit 1' INT; touch begun; while :; do sleep 0.1; done"
+    program = f"from deploy.install.part import run; run(['sh', '-c', {script!r}], 'working', cwd={str(tmp_path)!r})"
+    with subprocess.Popen([sys.executable, "-c", program], cwd=part.ROOT, stderr=subprocess.PIPE) as stopped:
+        give_up_at = time.monotonic() + 20
+        while not (tmp_path / "begun").exists() and time.monotonic() < give_up_at:
+            time.sleep(0.02)
+        stopped.send_signal(signal.SIGINT)
+        stopped.communicate(timeout=20)
+        assert (tmp_path / "ended").read_text() == "cleaned\n"
 
 
 # The locked environment and the tools
