@@ -145,7 +145,7 @@ int run(const Arguments& arguments) {
   if (!arguments.records.empty()) return write_records(flow, arguments.records);
   const Figures figures = arguments.hash ? measure<HashIds, HashedPlaces, SpreadIds>(flow, arguments.repetitions)
                                          : measure<DenseIds, DensePlaces, OwnIds>(flow, arguments.repetitions);
-  const double replay_per_s = replay_events_per_s(flow);
+  const double replay_per_s = replay_events_per_s(arguments.events);
   std::printf(R"({"events_per_s": %.0f, "ns_per_event": %.2f, "naive_events_per_s": %.0f, "ratio": %.3f, )"
               R"("trade_hash": "%016llx", "n": %llu, "id_index": "%s", "agrees_with_naive": %s, )"
               R"("latency_ns": {"p50": %.0f, "p99_9": %.0f, "max": %.0f}, "stp_on_events_per_s": %.0f, )"

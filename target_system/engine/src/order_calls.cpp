@@ -55,7 +55,6 @@ void StreamCall::OnReadDone(bool ok) {
   Next next;
   {
     const std::lock_guard lock(mutex_);
-    reading_ = false;
     if (!message) {
       no_more_reads_ = true;
       verdict_ = {grpc::StatusCode::INVALID_ARGUMENT, "the message is no CommandBatch"};
@@ -70,6 +69,7 @@ void StreamCall::OnReadDone(bool ok) {
   if (message) submit_or_refuse(service_.pipeline(), std::move(message));
   {
     const std::lock_guard lock(mutex_);
+    reading_ = false;  // not before the submit: an answer on another thread would start the next read, and overtake
     next = decide();
   }
   act(next);

@@ -12,6 +12,7 @@ from deploy.install import engine as installed
 from tests.target_system.engine.server import EngineServer
 
 BUILD_HERE = installed.ROOT / ".lab" / "build" / "engine"
+TARGETS = ("engine", "engine-replay", "engine-bench", "engine-grpc-bench")
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,7 @@ def binaries() -> Path:
         return installed.engine_dir()
     configure = ["cmake", "-S", str(installed.SOURCES), "-B", str(BUILD_HERE), "-G", "Ninja"]
     subprocess.run(configure, check=True, capture_output=True)
-    subprocess.run(["cmake", "--build", str(BUILD_HERE), "--target", "engine", "engine-replay"], check=True)
+    subprocess.run(["cmake", "--build", str(BUILD_HERE), "--target", *TARGETS], check=True)
     return BUILD_HERE
 
 
