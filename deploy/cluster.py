@@ -17,6 +17,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -35,7 +36,7 @@ from deploy.topology import Topology
 
 __all__ = ["Cluster", "ClusterError", "ClusterEvent", "EventKind", "PartState", "PartStatus", "Secrets", "take_down"]
 
-UP_DEADLINE_S = 120.0
+UP_DEADLINE_S = 180.0
 ASK_DEADLINE_S = 10.0
 RENEW_DEADLINE_S = 60.0
 DOWN_DEADLINE_S = 30.0
@@ -245,10 +246,20 @@ def take_down(directory: Path) -> bool:
 
 def _wait_until_up(process: subprocess.Popen[str], topology: Topology, say: Say) -> None:
     assert process.stdin is not None
-    assert process.stdout is not None
     with contextlib.suppress(BrokenPipeError):  # it has ended; what it said comes below
         process.stdin.write(topology.model_dump_json())
         process.stdin.close()
+    watchdog = threading.Timer(UP_DEADLINE_S, process.terminate)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        _read_until_up(process, say)
+    finally:
+        watchdog.cancel()
+
+
+def _read_until_up(process: subprocess.Popen[str], say: Say) -> None:
+    assert process.stdout is not None
     unexpected = []
     for line in process.stdout:
         try:

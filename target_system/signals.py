@@ -233,6 +233,9 @@ METRICS: dict[str, Metric] = {
 }
 
 _LOG_EVENTS = (
+    LogEvent("died", "cluster", "a part ended without being asked to", ("part", "said", "log_end")),
+    LogEvent("restarted", "cluster", "a part answers again", ("part", "said")),
+    LogEvent("given_up", "cluster", "a part died too often and stays down", ("part", "said", "log_end")),
     LogEvent(
         "order",
         "gateway",

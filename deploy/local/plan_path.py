@@ -13,6 +13,7 @@ from deploy.render import render
 from deploy.topology import Bounded
 
 HOST = "127.0.0.1"
+RECOVERY_DEADLINE_S = 120.0  # after a crash with much to replay
 
 
 def order_path(site: Site) -> list[PartSpec]:
@@ -49,7 +50,7 @@ def ledger(site: Site, shard: int) -> PartSpec:
         component="ledger",
         layer=Layer.KEPT,
         command=(str(POSTGRES_PROGRAMS / "postgres"), "-D", str(data)),
-        ready=Ready(port, command=ask),
+        ready=Ready(port, command=ask, deadline_s=RECOVERY_DEADLINE_S),
         restarts=wanted.restarts,
         limit=limit(wanted),
         files={data / "postgresql.conf": config},
@@ -98,7 +99,7 @@ def engine(site: Site) -> PartSpec:
             *("--price-min", str(topology.price_ticks_min)),
             *("--price-max", str(topology.price_ticks_max)),
         ),
-        ready=Ready(port),
+        ready=Ready(port, deadline_s=RECOVERY_DEADLINE_S),
         restarts=topology.engine.restarts,
         limit=limit(topology.engine),
         stop_grace_s=8.0,
@@ -168,7 +169,7 @@ def haproxy(site: Site) -> PartSpec:
         component="haproxy",
         layer=Layer.PATH,
         command=("/usr/sbin/haproxy", "-db", "-f", str(path)),
-        ready=Ready(site.ports["haproxy-metrics"], "/ready"),
+        ready=Ready(site.ports["haproxy"]),
         restarts=wanted.restarts,
         limit=limit(wanted),
         files={path: config},
