@@ -11,6 +11,7 @@ from hdrh.histogram import HdrHistogram
 
 from analysis import intervals
 from analysis.finding import Figure, Interval
+from analysis.memo import remembered
 from analysis.series import seconds_of
 from loadgen.record import Run, Window, new_histogram
 
@@ -59,10 +60,12 @@ class Configuration:
         return sum(self.errors.values()) / max(1, sum(self.outcomes.values()))
 
 
+@remembered
 def configurations(run: Run) -> list[Configuration]:
     return [_configuration(run, name, windows) for name, windows in run.configurations().items()]
 
 
+@remembered
 def orders_by_second(run: Run, window: Window) -> np.ndarray:
     """New orders answered "ok" in each second of the measured interval."""
     acks = run.acks
@@ -71,6 +74,7 @@ def orders_by_second(run: Run, window: Window) -> np.ndarray:
     return counts.astype(float)
 
 
+@remembered
 def latency(
     run: Run,
     configuration: Configuration,
@@ -85,6 +89,7 @@ def latency(
     return merged
 
 
+@remembered
 def percentile_interval(run: Run, configuration: Configuration, percentile: float) -> Interval | None:
     """Block bootstrap of a percentile (ms), whole seconds drawn: the orders of one second share their luck."""
     blocks = [block for window in configuration.windows for block in _latencies_by_second(run, window) if len(block)]

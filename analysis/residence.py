@@ -12,7 +12,8 @@ import numpy as np
 
 from analysis.finding import Bearing, Figure, Finding, Mechanism, in_words, percent
 from analysis.measured import Configuration, configurations, latency
-from analysis.series import counter, gauge
+from analysis.memo import remembered
+from analysis.series import counter, gauge, samples_of
 from loadgen.record import Run
 
 STAGE = "gateway_stage_seconds"
@@ -39,6 +40,7 @@ class Residence:
         return self.stages_ms.get(stage, 0.0) / self.whole_ms
 
 
+@remembered
 def residence_of(run: Run, configuration: Configuration) -> Residence | None:
     """None where the gateways' stage times were not recorded."""
     stages = {}
@@ -51,7 +53,7 @@ def residence_of(run: Run, configuration: Configuration) -> Residence | None:
     if not stages or not whole_ms:
         return None
     lag = mean_of(run, configuration, LOOP_LAG)
-    instances = len(run.series(LOOP_LAG, configuration.windows[0])["instance"].unique()) or 1
+    instances = len(samples_of(run, LOOP_LAG, configuration.windows[0])["instance"].unique()) or 1
     return Residence(stages, whole_ms, 1e3 * lag / instances if lag is not None else None)
 
 

@@ -13,7 +13,8 @@ from analysis import intervals
 from analysis.capacity import Capacity, capacity
 from analysis.finding import Bearing, Figure, Finding, Mechanism, in_words, percent
 from analysis.measured import Configuration, configurations, orders_by_second
-from analysis.series import counter, increase
+from analysis.memo import remembered
+from analysis.series import counter, increase, samples_of
 from loadgen.record import Run, Window
 
 CPU = "cluster_cpu_seconds_total"
@@ -75,6 +76,7 @@ def saturation(run: Run) -> list[Finding]:
     ]
 
 
+@remembered
 def loads(run: Run, configuration: Configuration) -> dict[str, Load]:
     """Component → its CPU, those of the order path first; empty where nothing was recorded."""
     busy: dict[str, list[dict[str, np.ndarray]]] = {}
@@ -92,7 +94,7 @@ def loads(run: Run, configuration: Configuration) -> dict[str, Load]:
 
 def _busy_by_second(run: Run, window: Window) -> dict[str, dict[str, np.ndarray]]:
     """Component → instance → busy core-seconds in each second of the measured interval."""
-    samples = run.series(CPU, window)
+    samples = samples_of(run, CPU, window)
     found: dict[str, dict[str, np.ndarray]] = {}
     for (component, instance), rows in samples.groupby(["component", "instance"]):
         if len(rows) > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analysis.memo import remembered
 from loadgen.record import Run, Window
 
 SECOND_NS = 1_000_000_000
@@ -57,11 +58,24 @@ def inside(samples: pd.DataFrame, window: Window) -> pd.DataFrame:
     return samples[(samples["t_ns"] >= window.measured_from_ns) & (samples["t_ns"] < window.measured_until_ns)]
 
 
-def counter(run: Run, metric: str, window: Window, component: str | None = None, **labels: str) -> np.ndarray | None:
-    """`increase` of the samples whose labels are as given; None where the window has no two of them."""
-    samples = run.series(metric, window, component)
+@remembered
+def samples_of(run: Run, metric: str, window: Window) -> pd.DataFrame:
+    return run.series(metric, window)
+
+
+def _chosen(run: Run, metric: str, window: Window, component: str | None, labels: dict[str, str]) -> pd.DataFrame:
+    """Samples of the component (None: of any) whose labels are as given."""
+    samples = samples_of(run, metric, window)
+    if component is not None:
+        samples = samples[samples["component"] == component]
     for label, value in labels.items():
         samples = samples[samples[label] == value] if label in samples else samples.iloc[0:0]
+    return samples
+
+
+def counter(run: Run, metric: str, window: Window, component: str | None = None, **labels: str) -> np.ndarray | None:
+    """`increase` of the samples whose labels are as given; None where the window has no two of them."""
+    samples = _chosen(run, metric, window, component, labels)
     if len(samples) < 2:
         return None
     return increase(samples, window, *_labels(samples))
@@ -69,9 +83,7 @@ def counter(run: Run, metric: str, window: Window, component: str | None = None,
 
 def gauge(run: Run, metric: str, window: Window, component: str | None = None, **labels: str) -> np.ndarray | None:
     """Samples inside the measured interval, the instances summed at each scrape; None where there are none."""
-    samples = inside(run.series(metric, window, component), window)
-    for label, value in labels.items():
-        samples = samples[samples[label] == value] if label in samples else samples.iloc[0:0]
+    samples = inside(_chosen(run, metric, window, component, labels), window)
     if samples.empty:
         return None
     second = (samples["t_ns"] - window.measured_from_ns) // SECOND_NS

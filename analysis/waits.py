@@ -15,7 +15,7 @@ import numpy as np
 from analysis.finding import Bearing, Figure, Finding, Mechanism, percent
 from analysis.measured import Configuration, configurations
 from analysis.residence import DOMINANT, TIMED_IN_THE_GATEWAY, Residence, mean_of, residence_of
-from analysis.series import counter, inside
+from analysis.series import counter, inside, samples_of
 from loadgen.record import Run
 
 WAITERS = "gateway_ledger_waiters"
@@ -67,9 +67,9 @@ def _sessions(run: Run, configuration: Configuration) -> dict[tuple[str, str], f
     counts: dict[tuple[str, str], float] = {}
     ticks = 0.0
     for window in configuration.windows:
-        scrapes = inside(run.series(SYNCS, window), window)
+        scrapes = inside(samples_of(run, SYNCS, window), window)
         ticks += len(scrapes) / max(1, scrapes["instance"].nunique())
-        rows = inside(run.series(SESSIONS, window), window)
+        rows = inside(samples_of(run, SESSIONS, window), window)
         if not rows.empty:
             for (kind, event), values in rows[rows["type"] != "Client"].groupby(["type", "event"])["value"]:
                 counts[str(kind), str(event)] = counts.get((str(kind), str(event)), 0.0) + float(values.sum())

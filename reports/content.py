@@ -126,7 +126,8 @@ def _latency(run: Run, configuration: Configuration, histogram: HdrHistogram) ->
     if not histogram.get_total_count():
         return None
     p99 = measured.percentile_interval(run, configuration, 99.0)
-    points = {f"p{q:g}": histogram.get_value_at_percentile(q) / 1e6 for q in measured.PERCENTILES}
+    values = histogram.get_percentile_to_value_dict(measured.PERCENTILES)
+    points = {f"p{q:g}": value / 1e6 for q, value in values.items()}
     return {
         "mean": histogram.get_mean_value() / 1e6,
         **points,
@@ -138,7 +139,7 @@ def _latency(run: Run, configuration: Configuration, histogram: HdrHistogram) ->
 
 def _percentiles(histogram: HdrHistogram) -> list[list[float]]:
     shown = [q for q in PERCENTILES if _beyond(histogram, q) >= BEYOND]
-    return [[q, histogram.get_value_at_percentile(q) / 1e6] for q in shown]
+    return [[q, value / 1e6] for q, value in histogram.get_percentile_to_value_dict(shown).items()]
 
 
 def _beyond(histogram: HdrHistogram, percentile: float) -> float:
