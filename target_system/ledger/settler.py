@@ -228,9 +228,15 @@ async def serve(settings: SettlerSettings, out: BinaryIO | None = None) -> None:
         operations(telemetry), host=settings.host, port=settings.port, lifespan="off", access_log=False,
         log_level="warning", timeout_graceful_shutdown=1,
     )  # fmt: skip
-    rounds = asyncio.create_task(Settler(settings, telemetry).run())
     server = uvicorn.Server(config)
-    rounds.add_done_callback(lambda _: setattr(server, "should_exit", True))
+
+    def leave(*_: object) -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)  # uvicorn puts its own in front, and raises the signal again when it has stopped
+    rounds = asyncio.create_task(Settler(settings, telemetry).run())
+    rounds.add_done_callback(leave)
     telemetry.log.info("started", host=settings.host, port=settings.port)
     try:
         await server.serve()
@@ -243,10 +249,7 @@ async def serve(settings: SettlerSettings, out: BinaryIO | None = None) -> None:
 
 
 def main() -> None:
-    settings = read_settings(SettlerSettings)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)  # uvicorn raises it again after its own stop; ours is then under way
-    asyncio.run(serve(settings))
+    asyncio.run(serve(read_settings(SettlerSettings)))
 
 
 if __name__ == "__main__":

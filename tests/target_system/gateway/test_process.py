@@ -1,0 +1,225 @@
+"""The gateway and the settler as processes, with the real engine: settings, SIGTERM, kill -9, the path reconciled."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import psycopg
+import pyarrow as pa
+import pytest
+
+from deploy.install.engine import engine_dir
+from target_system.ledger.keys import create_keys
+from target_system.ledger.reconcile import Reconciliation, Stores, reconcile, wait_until_settled
+from tests.servers import Postgres, free_port, stop, wait_until
+
+SYMBOLS = ("AAPL", "MSFT", "ZM")
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass
+class Pipeline:
+    """Engine, settler and two gateways as processes of their own."""
+
+    dsn: str
+    redis_url: str
+    folder: Path
+    keys: dict[int, str]
+    engine_port: int = field(default_factory=free_port)
+    gateway_ports: tuple[int, int] = field(default_factory=lambda: (free_port(), free_port()))
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, name: str, command: list[str], **environment: object) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=ROOT, env=os.environ | {k: str(v) for k, v in environment.items()}
+            )
+
+    def start_engine(self) -> None:
+        listen, metrics = f"127.0.0.1:{self.engine_port}", f"127.0.0.1:{free_port()}"
+        self.start(
+            "engine",
+            [str(engine_dir() / "engine"), "--listen", listen, "--metrics", metrics, "--journal",
+             str(self.folder / "journal"), "--symbols", ",".join(SYMBOLS)],
+        )  # fmt: skip
+
+    def start_gateway(self, number: int) -> None:
+        self.start(
+            f"gateway-{number}", [sys.executable, "-m", "target_system.gateway"], GATEWAY_NAME=f"gateway-{number}",
+            GATEWAY_PORT=self.gateway_ports[number], GATEWAY_PRICE_TICKS_MAX=10_000, **self._common("GATEWAY"),
+        )  # fmt: skip
+
+    def start_settler(self) -> None:
+        self.start(
+            "settler", [sys.executable, "-m", "target_system.ledger.settler"], SETTLER_PORT=free_port(),
+            **self._common("SETTLER"),
+        )  # fmt: skip
+
+    def _common(self, prefix: str) -> dict[str, object]:
+        return {
+            f"{prefix}_LEDGER_DSNS": json.dumps([self.dsn]), f"{prefix}_REDIS_URL": self.redis_url,
+            f"{prefix}_ENGINE_TARGET": f"127.0.0.1:{self.engine_port}", f"{prefix}_SYMBOLS": json.dumps(SYMBOLS),
+        }  # fmt: skip
+
+    def is_ready(self, number: int) -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{self.gateway_ports[number]}/readyz").status_code == 200
+        return False
+
+    def stores(self) -> Stores:
+        return Stores((self.dsn,), self.redis_url, None, f"127.0.0.1:{self.engine_port}")
+
+    def reconcile(self, acks: list[dict[str, Any]]) -> Reconciliation:
+        assert wait_until_settled(self.stores(), 20) is None
+        results, books = self.folder / "results.jsonl", self.folder / "books.json"
+        subprocess.run(
+            [engine_dir() / "engine-replay", "--journal", self.folder / "journal", "--results", results,
+             "--books", books],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        return reconcile(pa.Table.from_pylist(acks), self.stores(), results, books)
+
+
+@pytest.fixture
+def pipeline(ledger_dsn: str, redis_url: str, tmp_path: Path) -> Iterator[Pipeline]:
+    opened = Pipeline(ledger_dsn, redis_url, tmp_path, create_keys(ledger_dsn, range(1, 9)))
+    try:
+        opened.start_gateway(0)  # before its servers: the order of starting must not matter
+        opened.start_settler()
+        opened.start_engine()
+        opened.start_gateway(1)
+        for number in (0, 1):
+            wait_until(lambda n=number: opened.is_ready(n), f"gateway {number} is ready")
+        yield opened
+    finally:
+        for process in opened.processes.values():
+            process.terminate()
+        for process in opened.processes.values():
+            stop(process)
+
+
+def trade(pipeline: Pipeline, account: int, count: int, after: dict[int, Any]) -> list[dict[str, Any]]:
+    """One client: orders that cross, repeated at the other gateway after any failure; the acknowledgements."""
+    acks = []
+    with httpx.Client(headers={"x-api-key": pipeline.keys[account]}, timeout=5) as client:
+        for n in range(count):
+            if n in after:
+                after[n]()
+            order = {
+                "client_order_id": f"t{account}-{n}",
+                "symbol": SYMBOLS[n % 3],
+                "side": ("buy", "sell")[(n + account) % 2],
+                "type": "limit",
+                "price_ticks": 100 + n % 3,
+                "quantity_lots": 1 + (n * account) % 9,
+            }
+            answer = insist(client, pipeline, order, n + account)
+            said = answer.json()
+            acks.append(
+                {
+                    "account": account, "client_order_id": order["client_order_id"], "kind": "new",
+                    "order_id": said["order_id"], "sequence": said["sequence"], "is_acknowledged": True,
+                    "is_in_doubt": False,
+                }
+            )  # fmt: skip
+    return acks
+
+
+def insist(client: httpx.Client, pipeline: Pipeline, order: dict[str, Any], turn: int) -> httpx.Response:
+    for attempt in range(100):
+        port = pipeline.gateway_ports[(turn + attempt) % 2]
+        with contextlib.suppress(httpx.TransportError):
+            answer = client.post(f"http://127.0.0.1:{port}/v1/orders", json=order)
+            if answer.status_code < 500:
+                assert answer.status_code == 201, answer.text
+                return answer
+    raise AssertionError(f"no answer to {order} in 100 attempts")
+
+
+def trade_all(pipeline: Pipeline, after: dict[int, Any]) -> list[dict[str, Any]]:
+    """Eight clients at once; `after`: what happens before the n-th order of the first."""
+    with ThreadPoolExecutor(8) as pool:
+        runs = [pool.submit(trade, pipeline, account, 60, after if account == 1 else {}) for account in range(1, 9)]
+        return [ack for run in runs for ack in run.result()]
+
+
+def test_the_whole_path_reconciles(pipeline: Pipeline) -> None:
+    acks = trade_all(pipeline, {})
+    found = pipeline.reconcile(acks)
+    assert found == Reconciliation(480, 0, 0, 0, 0, 0, 0, ())
+
+
+@pytest.mark.parametrize("victim", ["gateway-0", "settler", "engine"])
+def test_nothing_acknowledged_is_lost_when_a_process_is_killed(pipeline: Pipeline, victim: str) -> None:
+    start = {
+        "gateway-0": lambda: pipeline.start_gateway(0),
+        "settler": pipeline.start_settler,
+        "engine": pipeline.start_engine,
+    }
+
+    def kill() -> None:
+        stop(pipeline.processes[victim], signal.SIGKILL)
+        start[victim]()
+
+    acks = trade_all(pipeline, {15: kill, 40: kill})
+    found = pipeline.reconcile(acks)
+    assert (found.acknowledged, found.differences) == (480, ())
+
+
+def test_on_sigterm_a_gateway_refuses_answers_what_it_has_and_leaves_with_zero(pipeline: Pipeline) -> None:
+    pipeline.processes["gateway-0"].terminate()
+    url = f"http://127.0.0.1:{pipeline.gateway_ports[0]}"
+    wait_until(lambda: httpx.get(f"{url}/readyz").status_code == 503, "readyz says 503")
+    refused = httpx.post(f"{url}/v1/orders", json={}, headers={"x-api-key": pipeline.keys[1]})
+    assert refused.status_code == 503
+    assert pipeline.processes["gateway-0"].wait(10) == 0
+    events = [orjson.loads(line)["event"] for line in (pipeline.folder / "gateway-0.log").read_bytes().splitlines()]
+    assert events[-2:] == ["stopping", "stopped"]
+
+
+def test_on_sigterm_the_settler_leaves_with_zero(pipeline: Pipeline) -> None:
+    wait_until(lambda: b'"started"' in (pipeline.folder / "settler.log").read_bytes(), "the settler has started")
+    pipeline.processes["settler"].terminate()
+    assert pipeline.processes["settler"].wait(10) == 0
+
+
+def test_every_fault_of_the_settings_is_said_and_the_exit_code_is_2() -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GATEWAY_PORT": "0",
+        "GATEWAY_REDIS_URL": "redis://x",
+        "GATEWAY_TRACE_RATIO": "2",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "target_system.gateway"], env=environment, cwd=ROOT, capture_output=True
+    )
+    said = done.stderr.decode()
+    assert done.returncode == 2
+    for name in ("GATEWAY_PORT", "GATEWAY_TRACE_RATIO", "GATEWAY_NAME", "GATEWAY_LEDGER_DSNS", "GATEWAY_SYMBOLS"):
+        assert name in said
+
+
+def test_a_ledger_that_restarts_under_load_loses_nothing(
+    redis_url: str, tmp_path: Path, postgres: Postgres, ledger_dsn: str, pipeline: Pipeline
+) -> None:
+    def restart() -> None:
+        postgres.kill()
+        postgres.start()
+
+    acks = trade_all(pipeline, {20: restart})
+    found = pipeline.reconcile(acks)
+    assert (found.acknowledged, found.differences) == (480, ())
+    with psycopg.connect(ledger_dsn) as ledger:
+        assert ledger.execute("SELECT count(*) FROM commands").fetchone() == (480,)
