@@ -1,0 +1,40 @@
+"""Real runs keep their verdicts: what was measured once on a live cluster is judged again with each change."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from analysis import measured, saturation
+from analysis.bottleneck import Status, verdict
+from loadgen.record import Run
+from reports.report import write
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def test_gateways_stopped_by_their_quota_are_suspected_though_the_host_was_full_of_other_work() -> None:
+    found = verdict(Run.open(GOLDEN / "gateway-bound"))
+    assert (found.limit, found.status) == ("gateway", Status.SUSPECTED)
+    assert [limit.name for limit in found.limits] == ["CPU quota of the gateways"] * 2
+    assert any("no part of the lab" in doubt for doubt in found.doubt)
+
+
+def test_cpu_and_rate_of_a_real_run_fit_together() -> None:
+    """One gateway of 0.2 cores at 98 % of it carried some 300 orders/s: 0.65 ms of CPU each."""
+    run = Run.open(GOLDEN / "gateway-bound")
+    one = measured.configurations(run)[0]
+    gateway = saturation.loads(run, one)["gateway"]
+    assert gateway.utilisation == pytest.approx(0.98, abs=0.03)
+    assert gateway.demand_us.value == pytest.approx(0.2 * gateway.utilisation / one.orders_per_s.value * 1e6, rel=0.01)
+    assert 0.9 < (gateway.throttled_share or 0.0) <= 1.0
+
+
+@pytest.mark.parametrize(
+    "name", sorted(path.name for path in GOLDEN.iterdir() if path.is_dir() and path.name[0] != "_")
+)
+def test_a_golden_run_is_sealed_and_can_be_reported(name: str, tmp_path: Path) -> None:
+    copy = shutil.copytree(GOLDEN / name, tmp_path / name)
+    assert verdict(Run.open(copy)).sentence in write(copy).read_text()
