@@ -145,7 +145,7 @@ def _sentence(run: Run, best: Limit, limits: Sequence[Limit]) -> str:
             sentence = f"No limit at this load: all that was offered was carried, {carried}"
         case Status.UNCLEAR:
             sentence = f"Unclear what limits the cluster to {carried}: nothing that was measured is full"
-    return sentence + _elsewhere(best, limits) + "."
+    return sentence + _elsewhere(best, limits) + _falling(best, limits) + "."
 
 
 def _elsewhere(best: Limit, limits: Sequence[Limit]) -> str:
@@ -156,6 +156,14 @@ def _elsewhere(best: Limit, limits: Sequence[Limit]) -> str:
             groups.setdefault(limit.name, []).append(label(limit.configuration))
     parts = [f"with {' and '.join(names)} {_as_clause(name)}" for name, names in groups.items()]
     return f"; {', '.join(parts)}" if parts else ""
+
+
+def _falling(best: Limit, limits: Sequence[Limit]) -> str:
+    """Says where the largest configuration carries clearly less than the best: it grew past its peak."""
+    last, peak = limits[-1].configuration, best.configuration.orders_per_s
+    if not (peak.interval and last.orders_per_s.interval) or last.orders_per_s.interval.high >= peak.interval.low:
+        return ""
+    return f"; {label(last)} carry less, {last.orders_per_s.value:,.0f} orders/s"
 
 
 def _as_clause(name: str) -> str:

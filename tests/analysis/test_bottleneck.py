@@ -85,6 +85,12 @@ def test_a_component_full_to_its_quota_is_named_on_a_full_host_and_the_host_is_i
     assert any("machine as a whole was 90 % busy" in doubt for doubt in found.doubt)
 
 
+def test_a_cluster_that_grew_past_its_peak_is_said_to_carry_less(tmp_path: Path) -> None:
+    series = [*cpu({"gateway": {1: 0.9, 4: 0.3, 8: 0.1}, "ledger": 0.4})]
+    run = sealed(tmp_path, {1: 265, 4: 316, 8: 269}, series, topologies=topologies({}, (1, 4, 8)), host_busy_share=0.97)
+    assert verdict(run).sentence.endswith("; 8 gateways carry less, 269 orders/s.")
+
+
 def test_work_outside_the_lab_that_fills_the_host_is_said(tmp_path: Path) -> None:
     run = sealed(tmp_path, {1: 100}, [*cpu({"gateway": 0.1})], topologies=topologies(QUOTAS), host_busy_share=0.98)
     assert verdict(run).next == "Stop what else runs on this machine and repeat."
