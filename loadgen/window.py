@@ -144,15 +144,16 @@ def _hear(generator: Generator, heard: _Heard, progress: Progress) -> None:
                 heard.noise = NoiseMeter(report.measured_from_ns, report.measured_until_ns)
             case Second():
                 heard.seconds.append(report)
-                if heard.started and len(heard.seconds) % LINE_EVERY_S == 0:
-                    progress(line_of(report, heard.started))
+                started = heard.started
+                if started and report.t_ns < started.measured_until_ns and len(heard.seconds) % LINE_EVERY_S == 0:
+                    progress(line_of(report, started))
             case Ended():
                 heard.ended_ns = report.ended_ns
 
 
 def line_of(second: Second, started: Started) -> str:
     """How it goes, in one line."""
-    left_s = max(started.measured_until_ns - second.t_ns, 0) / 1e9 - 1
+    left_s = max(started.measured_until_ns - second.t_ns - 10**9, 0) / 1e9
     stage = "warming up" if second.t_ns < started.measured_from_ns else "measuring"
     failed = second.requests - second.outcomes.get("ok", 0)
     return (
