@@ -12,6 +12,8 @@ CARRIED = 0.98
 """Share of an offered rate from which on it counts as carried; what is missing is the chance of a Poisson stream."""
 UNHINDERED = 0.85
 """Share of the bound N / (sum D + Z) from which on users hardly wait for one another."""
+THINKING = 0.8
+"""Share of their time that users think from which on answers, however quick, could bring a quarter more at most."""
 KNEE = 10.0
 """p99 over median from which on latency shows a queue, though all that was offered was still carried."""
 
@@ -43,19 +45,23 @@ def _open(run: Run, configuration: Configuration) -> Finding:
 
 
 def _closed(run: Run, configuration: Configuration) -> Finding:
-    """A closed loop always has as much load as its users make; without waiting they make N / (sum D + Z)."""
+    """Users make their own load: N / (sum D + Z) where nobody waits, N / Z if answers took no time."""
     bound = bounds_of(configuration, loads(run, configuration))
     share = configuration.orders_per_s.value / bound.population_per_s if bound else 0.0
-    idle = share >= UNHINDERED
+    thinking = configuration.orders_per_s.value * configuration.think_s / configuration.users
+    idle = share >= UNHINDERED or thinking >= THINKING
+    claim = f"{configuration.users} users spend {percent(thinking)} of their time thinking"
+    figures = [Figure("time that users think", 100 * thinking, "%")]
+    if bound:
+        claim += f" and reach {percent(share)} of what they would if nobody ever waited"
+        figures.append(Figure("throughput against unhindered users", 100 * share, "%"))
     return Finding(
-        claim=f"{configuration.users} users reach {percent(share)} of what they would if nobody ever waited"
-        if bound
-        else f"Whether {configuration.users} users wait for one another is not known: no CPU demand was recorded",
+        claim=claim,
         component="load",
         mechanism=Mechanism.LOAD,
-        status=Bearing.SUSPECTED if idle else Bearing.CLEARED if bound else Bearing.MISSING,
+        status=Bearing.SUSPECTED if idle else Bearing.CLEARED,
         configuration=configuration.name,
-        evidence=(Figure("throughput against unhindered users", 100 * share, "%"),) if bound else (),
+        evidence=tuple(figures),
         doubt="Where the limit lies above this load was not tried." if idle else "",
         next_step="Use more users or shorter think times, until throughput stops following." if idle else "",
     )
