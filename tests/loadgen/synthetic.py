@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from loadgen.record import Invalidity, Machine, Window, new_histogram
+from loadgen.record import DIFFERENCES, Invalidity, Machine, Window, new_histogram
 from loadgen.seal import RunWriter
 
 START_NS = 1_795_248_900_000_000_000
@@ -26,15 +26,8 @@ sweep: {gateways: [1, 2, 4]}
 load: {users: 40, think_time_s: 0.0, warm_up_s: 2, duration_s: 10}
 seed: 1
 """
-AGREEMENT: dict[str, Any] = {
-    "acknowledged": 0,
-    "lost": 0,
-    "duplicated": 0,
-    "holes": 0,
-    "mismatched": 0,
-    "in_doubt": 0,
-    "resolved": 0,
-}
+AGREEMENT: dict[str, Any] = dict.fromkeys((*DIFFERENCES, "acknowledged", "resolved"), 0) | {"windows": {}}
+VERSIONS = {"postgres": "15.14", "redis": "7.0.15", "engine": "0.1.0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +81,18 @@ def write_run(
             writer.append("series", _series(window, series))
             writer.append("generator", _generator(window, rate, generator_cpu_share, generator_quota_cores))
             writer.append("noise", [_noise(window, steal_share, host_busy_share)])
-        writer.write("campaign.yaml", CAMPAIGN)
-        writer.write("run.json", {
+        about = {
             "id": run_id, "commit": "0" * 40, "seed": seed, "started_ns": windows[0].started_ns,
             "ended_ns": windows[-1].ended_ns, "valid": not reasons, "reasons": [asdict(reason) for reason in reasons],
-        })  # fmt: skip
-        given = topologies or {}
-        writer.write("topologies.json", {w.name: given.get(w.configuration, {}) for w in windows})
-        writer.write("machine.json", asdict(machine))
-        writer.write("versions.json", {"postgres": "15.14", "redis": "7.0.15", "engine": "0.1.0"})
-        writer.write("reconciliation.json", {**AGREEMENT, "windows": {}, **(reconciliation or {})})
-        writer.write("events.jsonl", "".join(json.dumps(event) + "\n" for event in events))
-        writer.write("logs.json", {})
+        }  # fmt: skip
+        by_window = {window.name: (topologies or {}).get(window.configuration, {}) for window in windows}
+        documents = {
+            "campaign.yaml": CAMPAIGN, "run.json": about, "topologies.json": by_window, "machine.json": asdict(machine),
+            "versions.json": VERSIONS, "reconciliation.json": {**AGREEMENT, **(reconciliation or {})}, "logs.json": {},
+            "events.jsonl": "".join(f"{json.dumps(event)}\n" for event in events),
+        }  # fmt: skip
+        for name, content in documents.items():
+            writer.write(name, content)
         return writer.seal(status)
 
 
