@@ -79,8 +79,10 @@ def _host(run: Run, configuration: Configuration) -> Finding:
     foreign = foreign_cores(run, configuration) or 0.0
     disturbed = foreign > FOREIGN * run.machine.cores
     claim = f"The machine as a whole was {percent(share)} busy"
+    doubt = "Every component waits for the same cores, the generator's too, so no one of them can be told apart."
     if disturbed:
-        claim += f", {foreign:.2f} of its {run.machine.cores} cores with something that is no part of the lab"
+        others = f"{foreign:.2f} of its {run.machine.cores} cores with something that is no part of the lab"
+        claim, doubt = f"{claim}, {others}", f"The host was busy {others}. {doubt}"
     relief = "Repeat on more cores, or with smaller quotas, so that the host keeps room."
     return Finding(
         claim=claim,
@@ -92,9 +94,7 @@ def _host(run: Run, configuration: Configuration) -> Finding:
             Figure("CPU of the host", 100 * share, f"% of {run.machine.cores} cores"),
             Figure("of it outside the lab", foreign, "cores"),
         ),
-        doubt="Every component waits for the same cores, the generator's too, so no one of them can be told apart."
-        if full
-        else "",
+        doubt=doubt if full else "",
         next_step=("Stop what else runs on this machine and repeat." if disturbed else relief) if full else "",
     )
 

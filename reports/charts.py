@@ -126,7 +126,7 @@ def stacked(bars: Sequence[Row], unit: str, title: str) -> str:
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
-    _legend(axes, columns=4)
+    _legend(axes, columns=5)
     return _svg(figure, title)
 
 

@@ -20,8 +20,8 @@ BESIDE = {"generator": "load generator", "settler": "settler"}
 REST = "observability"
 """What a component that is not on the order path is called in the page, which sums up the many that only watch."""
 STYLES = {
-    "HAProxy": 0, "gateways": 1, "engine": 2, "Postgres": 3, "Redis": 4, REST: 5, "load generator": 6, "settler": 7,
-    "validate": 1, "ledger": 3, "publish": 4, "elsewhere": 7,
+    "HAProxy": 0, "gateways": 1, "validate": 1, "engine": 2, "Postgres": 3, "ledger": 3, "Redis": 4, "publish": 4,
+    "settler": 7, "elsewhere": 7, REST: 5, "load generator": 6,
 }  # fmt: skip
 """A component looks alike in all figures, and so does the stage that waits for it."""
 TONES = {"suspected": "", "no limit at this load": "clear"}
