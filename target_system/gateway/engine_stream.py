@@ -1,6 +1,6 @@
 """One stream to the engine: commands that wait together go out in one message.
 
-A message costs the two ends some 300 µs of CPU however many commands it carries, so two messages keep a small distance:
+A message costs the two ends much the same however many commands it carries, so two messages keep a small distance:
 after a pause a command leaves at once, under load it waits for its company.
 
 Every command has a deadline. When the stream breaks, a new one is opened with back-off and what is still unanswered is
@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import grpc
 
+from target_system.gateway.grpc_stream import GrpcStream, StreamEnded, open_stream
 from target_system.proto import engine_pb2 as pb
 from target_system.proto.engine_pb2_grpc import EngineStub
 
@@ -25,6 +26,7 @@ BACK_OFF_S = (0.02, 0.05, 0.1, 0.2, 0.5)
 SWEEP_S = 0.02
 STATUS_DEADLINE_S = 1.0
 BATCH_MAX = 256
+PATH = "/lab.engine.v1.Engine/Stream"
 CHANNEL_OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 50),
@@ -68,21 +70,46 @@ class EngineStream:
         self._gather_s = gather_s
         self._pending: dict[int, Pending] = {}
         self._outbox: list[Pending] = []
-        self._wake = asyncio.Event()
         self._requests = 0
-        self.is_connected = False
+        self._stream: GrpcStream | None = None
+        self._sent_at = 0.0
+        self._will_send = False
         self.stub: Any = None
+
+    @property
+    def is_connected(self) -> bool:
+        return self._stream is not None
 
     async def ask(self, command: pb.Command) -> pb.Result | NoResult:
         """The command's result, or why there is none by the deadline. Sets `command.request`."""
+        loop = asyncio.get_running_loop()
         self._requests += 1
         command.request = self._requests
-        answer: asyncio.Future[pb.Result | NoResult] = asyncio.get_running_loop().create_future()
-        pending = Pending(command, answer, time.monotonic() + self._deadline_s)
+        answer: asyncio.Future[pb.Result | NoResult] = loop.create_future()
+        now = time.monotonic()
+        pending = Pending(command, answer, now + self._deadline_s)
         self._pending[command.request] = pending
         self._outbox.append(pending)
-        self._wake.set()
+        if self._stream is not None and not self._will_send:
+            self._will_send = True
+            loop.call_later(max(0.0, self._sent_at + self._gather_s - now), self._send)
         return await answer
+
+    def _send(self) -> None:
+        self._will_send = False
+        self._sent_at = time.monotonic()
+        while self._outbox and self._stream is not None:
+            batch, self._outbox = self._outbox[:BATCH_MAX], self._outbox[BATCH_MAX:]
+            for pending in batch:
+                pending.sent = True
+            self._watcher.batch_sent(len(batch))
+            self._stream.send(pb.CommandBatch(commands=[pending.command for pending in batch]).SerializeToString())
+
+    def _deliver(self, message: bytes) -> None:
+        for result in pb.ResultBatch.FromString(message).results:
+            pending = self._pending.pop(result.request, None)
+            if pending is not None and not pending.answer.done():
+                pending.answer.set_result(result)
 
     async def run(self) -> None:
         sweeper = asyncio.create_task(self._sweep())
@@ -95,6 +122,8 @@ class EngineStream:
                     await asyncio.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
         finally:
             sweeper.cancel()
+            if self._stream is not None:
+                self._stream.close()
 
     async def _open_once(self) -> bool:
         """Serve one stream until it breaks. False if it could not even be opened."""
@@ -103,52 +132,20 @@ class EngineStream:
             if (wrong := self._check(status)) is not None:
                 self._watcher.unlike(wrong)
                 return False
-            await self._serve(self.stub.Stream())
+            self._stream = await open_stream(self._target, PATH, self._deliver, STATUS_DEADLINE_S)
         except grpc.aio.AioRpcError as error:
-            was_connected, self.is_connected = self.is_connected, False
             self._watcher.lost(f"{error.code().name}: {error.details()}", len(self._pending))
-            return was_connected
-        self.is_connected = False
-        self._watcher.lost("the engine ended the stream", len(self._pending))
-        return True
-
-    async def _serve(self, call: Any) -> None:
+            return False
+        except StreamEnded as error:
+            self._watcher.lost(str(error), len(self._pending))
+            return False
         self._outbox = list(self._pending.values())
-        self.is_connected = True
         self._watcher.connected(len(self._outbox))
-        writer = asyncio.create_task(self._write(call))
-        try:
-            while (batch := await call.read()) is not grpc.aio.EOF:
-                self._deliver(batch)
-            await self._raise_status(call)
-        finally:
-            call.cancel()
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
-
-    async def _raise_status(self, call: Any) -> None:
-        code = await call.code()
-        if code is not grpc.StatusCode.OK:
-            raise grpc.aio.AioRpcError(code, await call.initial_metadata(), await call.trailing_metadata())
-
-    async def _write(self, call: Any) -> None:
-        self._wake.set()
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._outbox:
-                batch, self._outbox = self._outbox[:BATCH_MAX], self._outbox[BATCH_MAX:]
-                for pending in batch:
-                    pending.sent = True
-                self._watcher.batch_sent(len(batch))
-                await call.write(pb.CommandBatch(commands=[pending.command for pending in batch]))
-                await asyncio.sleep(self._gather_s)
-
-    def _deliver(self, batch: pb.ResultBatch) -> None:
-        for result in batch.results:
-            pending = self._pending.pop(result.request, None)
-            if pending is not None and not pending.answer.done():
-                pending.answer.set_result(result)
+        self._send()
+        why = await self._stream.ended
+        self._stream = None
+        self._watcher.lost(why, len(self._pending))
+        return True
 
     async def _sweep(self) -> None:
         """Give up what is past its deadline. The dictionary is in order of deadlines, so the rest need no look."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from target_system.ledger.keys import create_keys
 from target_system.settings import GatewaySettings
 from tests.plain_engine import PlainEngine, plain_engine
 from tests.servers import eventually, free_port
+from tests.target_system.gateway.pipeline import Pipeline, open_pipeline
 
 SYMBOLS = ("AAPL", "MSFT", "ZM")
 
@@ -68,4 +70,10 @@ async def open_desk(dsn: str, redis_url: str, **settings: object) -> AsyncIterat
 @pytest.fixture
 async def desk(ledger_dsn: str, redis_url: str) -> AsyncIterator[Desk]:
     async with open_desk(ledger_dsn, redis_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def pipeline(ledger_dsn: str, redis_url: str, tmp_path: Path) -> Iterator[Pipeline]:
+    with open_pipeline(ledger_dsn, redis_url, tmp_path) as opened:
         yield opened
