@@ -31,6 +31,13 @@ constexpr auto kTable = make_table();
     std::memcpy(&word, bytes, 8);
     crc = _mm_crc32_u64(crc, word);
   }
+  if (size >= 4) {
+    u32 word = 0;
+    std::memcpy(&word, bytes, 4);
+    crc = _mm_crc32_u32(static_cast<u32>(crc), word);
+    bytes += 4;
+    size -= 4;
+  }
   for (; size > 0; --size) crc = _mm_crc32_u8(static_cast<u32>(crc), *bytes++);
   return ~static_cast<u32>(crc);
 }

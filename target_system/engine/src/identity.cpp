@@ -51,21 +51,15 @@ DigestKey DigestKey::random() {
   return key;
 }
 
-Digest digest_of(const DigestKey& key, u32 account, std::string_view client_order_id) {
+Digest digest_of(const DigestKey& key, const Command& command) {
   Sip sip{key.first ^ 0x736f6d6570736575ULL, key.second ^ 0x646f72616e646f6dULL ^ 0xee,
           key.first ^ 0x6c7967656e657261ULL, key.second ^ 0x7465646279746573ULL};
-  sip.absorb(u64{account} << 8 | client_order_id.size());
-  const char* at = client_order_id.data();
-  std::size_t left = client_order_id.size();
-  for (; left >= 8; left -= 8, at += 8) {
+  sip.absorb(u64{command.account} << 8 | command.client_id_size);
+  for (std::size_t at = 0; at < command.client_id_size; at += 8) {
     u64 word = 0;
-    std::memcpy(&word, at, 8);
+    std::memcpy(&word, command.client_id + at, 8);
     sip.absorb(word);
   }
-  u64 tail = 0;
-  if (left > 0) std::memcpy(&tail, at, left);
-  sip.absorb(tail);
-
   Digest digest;
   sip.c ^= 0xee;
   digest.low = sip.squeeze();

@@ -21,7 +21,7 @@ const char* const kUsage =
     "  --symbols     the symbol table, in this order for the life of the journal\n"
     "  --price-min, --price-max   smallest and largest price (1, 200000)\n"
     "  --max-orders  resting orders in all books (1000000)\n"
-    "  --max-ids     commands over the life of the journal (16000000)\n"
+    "  --max-ids     commands over the life of the journal (8000000)\n"
     "  --queue       commands that may wait to be matched (65536)\n";
 
 namespace {

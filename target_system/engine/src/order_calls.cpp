@@ -21,7 +21,7 @@ std::unique_ptr<Message> decode_message(const grpc::ByteBuffer& bytes, bool is_b
   if (!good) return nullptr;
   message->digests.reserve(message->commands.size());
   for (const Command& command : message->commands) {
-    message->digests.push_back(digest_of(key, command.account, command.client_order_id()));
+    message->digests.push_back(digest_of(key, command));
   }
   return message;
 }
@@ -35,7 +35,9 @@ void submit_or_refuse(Pipeline& pipeline, std::unique_ptr<Message> message) {
     pending.refused = refused;
     message->pending.push_back(pending);
   }
-  message->recipient->answer(*message, Group{}, NoArchive{});
+  const std::shared_ptr<Recipient> recipient = message->recipient;
+  recipient->answer(*message, Group{}, NoArchive{});
+  recipient->flush();
 }
 
 void SubmitCall::answer(const Message& message, const Group& group, const Archive& archive) {
@@ -52,7 +54,6 @@ void StreamCall::OnReadDone(bool ok) {
     return;
   }
   std::unique_ptr<Message> message = decode_message(read_, true, service_.pipeline().digest_key());
-  Next next;
   {
     const std::lock_guard lock(mutex_);
     if (!message) {
@@ -70,45 +71,35 @@ void StreamCall::OnReadDone(bool ok) {
   {
     const std::lock_guard lock(mutex_);
     reading_ = false;  // not before the submit: an answer on another thread would start the next read, and overtake
-    next = decide();
   }
-  act(next);
+  act();
 }
 
 void StreamCall::answer(const Message& message, const Group& group, const Archive& archive) {
   thread_local Buffer out;
   out.clear();
   encode_batch(message, group, archive, out);
-  Next next;
-  {
-    const std::lock_guard lock(mutex_);
-    answers_[message.ticket - first_ticket_] = slice_of(out);
-    next = decide();
-  }
-  act(next);
+  const std::lock_guard lock(mutex_);
+  answers_[message.ticket - first_ticket_] = slice_of(out);
 }
 
 void StreamCall::OnWriteDone(bool ok) {
-  Next next;
   {
     const std::lock_guard lock(mutex_);
     writing_ = false;
     if (!ok) broken_ = no_more_reads_ = true;
-    next = decide();
   }
-  act(next);
+  act();
 }
 
 void StreamCall::end(const grpc::Status& why) {
-  Next next;
   {
     const std::lock_guard lock(mutex_);
     reading_ = false;
     if (!no_more_reads_) verdict_ = why;
     no_more_reads_ = true;
-    next = decide();
   }
-  act(next);
+  act();
 }
 
 StreamCall::Next StreamCall::decide() {
@@ -144,8 +135,13 @@ void StreamCall::gather() {
   write_ = grpc::ByteBuffer(slices.data(), slices.size());
 }
 
-// Outside the lock, as gRPC may call back at once. Only one thread decided each of these.
-void StreamCall::act(const Next& next) {
+// Decides under the lock and acts outside it, as gRPC may call back at once. Only one thread decides each of these.
+void StreamCall::act() {
+  Next next;
+  {
+    const std::lock_guard lock(mutex_);
+    next = decide();
+  }
   if (next.write) StartWrite(&write_);
   if (next.read) StartRead(&read_);
   if (next.finish) Finish(*next.finish);

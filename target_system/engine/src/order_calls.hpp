@@ -21,6 +21,7 @@ class SubmitCall final : public Recipient, public grpc::ServerUnaryReactor {
   explicit SubmitCall(grpc::ByteBuffer* response) : response_(response) {}
 
   void answer(const Message& message, const Group& group, const Archive& archive) override;
+  void flush() override {}
   bool gone() const override { return cancelled_; }
   void OnCancel() override { cancelled_ = true; }
   void OnDone() override { self.reset(); }
@@ -44,6 +45,7 @@ class StreamCall final : public Recipient,
   void end(const grpc::Status& why);  // no more messages are read
 
   void answer(const Message& message, const Group& group, const Archive& archive) override;
+  void flush() override { act(); }
   bool gone() const override { return cancelled_; }
 
   void OnReadDone(bool ok) override;
@@ -61,7 +63,7 @@ class StreamCall final : public Recipient,
     std::optional<grpc::Status> finish;
   };
   Next decide();  // under mutex_
-  void act(const Next& next);
+  void act();
   void gather();
 
   Service& service_;

@@ -14,6 +14,8 @@ namespace {
 
 // A group larger than this is a disk that does not keep up: the books wait for it, then the queue fills, then it refuses.
 constexpr std::size_t kGroupBytesMax = std::size_t{64} << 20;
+// The sync thread is woken when the queue is empty, or from so many records on.
+constexpr u32 kWakeRecords = 1024;
 
 u32 clamp_ns(u64 duration) { return static_cast<u32>(std::min<u64>(duration, 0xFFFF'FFFF)); }
 
@@ -87,6 +89,7 @@ void Pipeline::run_books() {
         task.query(state_);
       }
     }
+    group_filled_.notify_one();
     tasks.clear();
   }
 }
@@ -105,9 +108,9 @@ void Pipeline::process(std::unique_ptr<Message> message) {
   const u64 started_ns = now_ns();
   for (std::size_t i = 0; i < count; ++i) {
     const Command& command = message->commands[i];
-    Pending pending = gone ? Pending{} : execute(command, message->digests[i]);
+    Pending& pending = message->pending.emplace_back();
     pending.request = command.request;
-    message->pending.push_back(pending);
+    if (!gone) execute(command, message->digests[i], pending);
   }
   message->matched_ns = now_ns();
   const u64 matching_ns = message->matched_ns - started_ns;
@@ -115,8 +118,9 @@ void Pipeline::process(std::unique_ptr<Message> message) {
   message->timing.matched_ns = clamp_ns(matching_ns);
   const u64 queued_ns = started_ns - message->arrived_ns;
   open_.messages.push_back(std::move(message));
+  const bool large = open_.records >= kWakeRecords;
   lock.unlock();
-  group_filled_.notify_one();
+  if (large) group_filled_.notify_one();
 
   metrics_.histograms.queue_wait_s.Observe(seconds(queued_ns));
   metrics_.histograms.match_duration_s.Observe(seconds(matching_ns) / static_cast<double>(count));
@@ -125,24 +129,23 @@ void Pipeline::process(std::unique_ptr<Message> message) {
   metrics_.counts.ids_used.set(state_.identities.used());
 }
 
-Pending Pipeline::execute(const Command& command, const Digest& digest) {
-  Pending pending;
+void Pipeline::execute(const Command& command, const Digest& digest, Pending& pending) {
   Counts& counts = metrics_.counts;
   if (!is_well_formed(command)) {
     pending.refused = Reason::kMalformed;
     counts.rejects[static_cast<std::size_t>(Reason::kMalformed)].add(1);
-    return pending;
+    return;
   }
   u32* const known = state_.identities.find(digest);
   if (known == nullptr) {
     pending.refused = Reason::kIdLimitReached;
     counts.rejects[static_cast<std::size_t>(Reason::kIdLimitReached)].add(1);
-    return pending;
+    return;
   }
   if (*known != 0) {
     pending.repeats = Sequence(*known);
     counts.repeats.add(1);
-    return pending;
+    return;
   }
   const Sequence sequence(++state_.last.value);
   state_.identities.claim(known, sequence);
@@ -160,7 +163,6 @@ Pending Pipeline::execute(const Command& command, const Digest& digest) {
   counts.traded_lots.add(verdict.filled.value);
   pending.offset = payload.offset;
   pending.size = static_cast<u32>(payload.result_size);
-  return pending;
 }
 
 void Pipeline::run_sync() {
@@ -183,8 +185,9 @@ void Pipeline::run_sync() {
       message->timing.synced_ns = clamp_ns(synced_ns - message->matched_ns);
       message->timing.batch_size = group.records;
       message->recipient->answer(*message, group, *this);
-      --in_flight_;
     }
+    for (const auto& message : group.messages) message->recipient->flush();
+    in_flight_ -= group.messages.size();
     group.messages.clear();
   }
 }

@@ -39,7 +39,7 @@ Recovery recover(const std::string& directory, const JournalHeader& expected, St
       throw JournalError(journal_path(directory) + ": byte " + std::to_string(at) + ": record " +
                          std::to_string(sequence.value) + " " + problem);
     }
-    u32* const place = state.identities.find(digest_of(state.key, command.account, command.client_order_id()));
+    u32* const place = state.identities.find(digest_of(state.key, command));
     if (*place != 0) {
       throw JournalError(journal_path(directory) + ": byte " + std::to_string(at) + ": record " +
                          std::to_string(sequence.value) + " repeats the identity of record " + std::to_string(*place));

@@ -162,25 +162,33 @@ TEST(Checksum, IsCastagnoliByInstructionAndByTable) {
   }
 }
 
+Command of(u32 account, std::string_view client_order_id) {
+  Command command;
+  command.account = account;
+  command.set_client_order_id(client_order_id);
+  return command;
+}
+
 TEST(Identity, IsTheAccountAndTheWholeClientOrderId) {
   const DigestKey key = DigestKey::random();
   const auto same = [](const Digest& a, const Digest& b) { return a.low == b.low && a.high == b.high; };
-  EXPECT_TRUE(same(digest_of(key, 1, "order-1"), digest_of(key, 1, "order-1")));
-  EXPECT_FALSE(same(digest_of(key, 1, "order-1"), digest_of(key, 2, "order-1")));
-  EXPECT_FALSE(same(digest_of(key, 1, "order-1"), digest_of(key, 1, "order-2")));
-  EXPECT_FALSE(same(digest_of(key, 1, std::string(8, '\0')), digest_of(key, 1, std::string(16, '\0'))));
+  EXPECT_TRUE(same(digest_of(key, of(1, "order-1")), digest_of(key, of(1, "order-1"))));
+  EXPECT_FALSE(same(digest_of(key, of(1, "order-1")), digest_of(key, of(2, "order-1"))));
+  EXPECT_FALSE(same(digest_of(key, of(1, "order-1")), digest_of(key, of(1, "order-2"))));
+  EXPECT_FALSE(same(digest_of(key, of(1, std::string(36, 'x'))), digest_of(key, of(1, std::string(35, 'x')))));
+  EXPECT_FALSE(same(digest_of(key, of(1, std::string(8, '\0'))), digest_of(key, of(1, std::string(16, '\0')))));
 }
 
 TEST(Identity, RemembersAsManyAsItWasMadeForAndSaysWhenItIsFull) {
   IdentityIndex index(1'000);
   const DigestKey key = DigestKey::random();
   for (u64 i = 1; i <= 1'000; ++i) {
-    u32* const place = index.find(digest_of(key, 1, std::to_string(i)));
+    u32* const place = index.find(digest_of(key, of(1, std::to_string(i))));
     ASSERT_EQ(*place, 0U);
     index.claim(place, Sequence(i));
   }
-  for (u64 i = 1; i <= 1'000; ++i) EXPECT_EQ(*index.find(digest_of(key, 1, std::to_string(i))), i);
-  EXPECT_EQ(index.find(digest_of(key, 2, "new")), nullptr);
+  for (u64 i = 1; i <= 1'000; ++i) EXPECT_EQ(*index.find(digest_of(key, of(1, std::to_string(i)))), i);
+  EXPECT_EQ(index.find(digest_of(key, of(2, "new"))), nullptr);
 }
 
 }  // namespace

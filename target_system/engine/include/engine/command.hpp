@@ -26,7 +26,7 @@ struct Command {
   bool has_symbol = false;
   bool well_formed = true;  // false: a field of this command could not be held at all
   u8 client_id_size = 0;
-  char client_id[kClientIdMax];
+  char client_id[40] = {};  // whole words, zero behind the id: digest_of() reads it so
 
   std::string_view client_order_id() const { return {client_id, client_id_size}; }
   void set_client_order_id(std::string_view id) {

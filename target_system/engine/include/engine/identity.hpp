@@ -1,16 +1,16 @@
 // (account, client order id) → the sequence number that it got, for the life of the journal.
 //
 // Keyed by a 128-bit digest under a secret of the process (SipHash-1-3), so that no client can build two ids that meet.
-// Open addressing, 16 bytes an entry: the low 32 bits of the digest say where to look, the other 96 are compared. Memory
-// is claimed at start and touched as it fills; full is a reported reject (ID_LIMIT_REACHED).
+// Open addressing, 16 bytes an entry: the low 32 bits of the digest say where to look, the other 96 are compared. All memory
+// is taken at start, in huge pages where the kernel has them: a look-up misses the caches, it need not miss the TLB too.
+// Full is a reported reject (ID_LIMIT_REACHED).
 #pragma once
 
 #include <algorithm>
 #include <bit>
-#include <string_view>
 
+#include "engine/command.hpp"
 #include "engine/memory.hpp"
-#include "engine/types.hpp"
 
 namespace lab::engine {
 
@@ -25,7 +25,7 @@ struct DigestKey {
   static DigestKey random();
 };
 
-Digest digest_of(const DigestKey& key, u32 account, std::string_view client_order_id);
+Digest digest_of(const DigestKey& key, const Command& command);
 
 class IdentityIndex {
  public:
@@ -33,7 +33,9 @@ class IdentityIndex {
 
   // Room for `capacity` identities at a load of at most 3/4.
   explicit IdentityIndex(u64 capacity)
-      : capacity_(capacity), entries_(std::bit_ceil(std::max<u64>(capacity + capacity / 3, 64))), mask_(entries_.size() - 1) {}
+      : capacity_(capacity),
+        entries_(std::bit_ceil(std::max<u64>(capacity + capacity / 3, 64)), Touch::kNow),
+        mask_(entries_.size() - 1) {}
 
   void prefetch(const Digest& digest) const { __builtin_prefetch(&entries_[digest.low & mask_]); }
 

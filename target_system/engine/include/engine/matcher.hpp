@@ -47,13 +47,14 @@ class Matcher {
   Payload execute(const Command& command, Sequence sequence, std::size_t head, Buffer& buffer) {
     outcomes_.clear();
     const Order order = order_of(command, sequence);
-    verdict_ = market_.apply(order, outcomes_);
+    const Verdict verdict = market_.apply(order, outcomes_);
     const auto fills = outcomes_.fills();
     const auto removals = outcomes_.removals();
     u8* const start = head + buffer.reserve(head + kVerdictBytesMax + kCommandBytesMax + fills.size() * kFillBytesMax +
                                             removals.size() * kRemovalBytesMax);
-    u8* const middle = encode_result(sequence, order.id, verdict_, fills, removals, start);
+    u8* const middle = encode_result(sequence, order.id, verdict, fills, removals, start);
     buffer.end_at(encode_command_field(command, middle));
+    verdict_ = verdict;  // here, not above: a copy of what was just written in parts would wait for the store buffer
     return {static_cast<std::size_t>(start - buffer.data()), static_cast<std::size_t>(middle - start)};
   }
 

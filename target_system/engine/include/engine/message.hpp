@@ -50,11 +50,13 @@ class Archive {
   virtual void read_payload(Sequence sequence, Buffer& out) const = 0;
 };
 
-// Who asked. answer() is called once per message, from any thread, when all of it is on disk (or refused).
+// Who asked. answer() is called once per message, from any thread, when all of it is on disk (or refused); flush() after
+// the answers of one group, so that they can leave together.
 class Recipient {
  public:
   virtual ~Recipient() = default;
   virtual void answer(const Message& message, const Group& group, const Archive& archive) = 0;
+  virtual void flush() = 0;
   // Nobody waits any more, so what has not been matched need not be.
   virtual bool gone() const = 0;
 };

@@ -14,7 +14,7 @@ struct Options {
   std::string metrics;
   std::string journal;
   JournalHeader header;
-  u64 ids_max = 16'000'000;
+  u64 ids_max = 8'000'000;
   u64 queue = 65'536;
 };
 

@@ -44,7 +44,7 @@ class Pipeline : private Archive {
   void run_books();
   void run_sync();
   void process(std::unique_ptr<Message> message);
-  Pending execute(const Command& command, const Digest& digest);
+  void execute(const Command& command, const Digest& digest, Pending& pending);
   void write_group(Group& group);
   void read_payload(Sequence sequence, Buffer& out) const override;
 
