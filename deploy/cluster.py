@@ -12,7 +12,6 @@ so does the death of this process, whatever kills it. `Cluster.up(..., detach=Tr
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import subprocess
@@ -31,7 +30,7 @@ from deploy.local.cpu_groups import discover
 from deploy.local.launch import ROOT, start_ticks
 from deploy.local.site import Layout
 from deploy.local.status import ClusterEvent, EventKind, PartState, PartStatus
-from deploy.local.traces import read_state, remove_all
+from deploy.local.traces import hold, read_state, remove_all
 from deploy.topology import Topology
 
 __all__ = ["Cluster", "ClusterError", "ClusterEvent", "EventKind", "PartState", "PartStatus", "Secrets", "take_down"]
@@ -187,9 +186,12 @@ class Cluster:
         self._ask("renew", RENEW_DEADLINE_S, say, topology=topology.model_dump(mode="json"))
         self._describe()
 
-    def signal(self, part: str, signum: int) -> None:
-        """Send a part's process a signal, as a fault; the supervisor then does what the restart policy says."""
-        self._ask("signal", part=part, signal=int(signum))
+    def signal(self, part: str, signum: int, *, whole: bool = False) -> None:
+        """Send a part's process a signal, as a fault; the supervisor then does what the restart policy says.
+
+        `whole`: all its processes. Postgres has one a connection, which its first process cannot stop by stopping.
+        """
+        self._ask("signal", part=part, signal=int(signum), whole=whole)
 
     def group(self, name: str) -> CpuGroup:
         if name != "generator":
@@ -291,13 +293,12 @@ def _remove_traces(directory: Path) -> bool:
     layout = Layout(directory)
     if not directory.exists():
         return False
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    handle = hold(layout)
+    if handle is None:
+        raise ClusterError(f"a supervisor in {directory} is coming up or going down; try again in a moment")
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         found = layout.state.exists() or layout.data.exists()
         remove_all(layout, discover(layout.name))
-    except BlockingIOError as error:
-        raise ClusterError(f"a supervisor in {directory} is coming up or going down; try again in a moment") from error
     finally:
         os.close(handle)
     return found

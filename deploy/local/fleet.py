@@ -26,6 +26,8 @@ from deploy.local.status import ClusterEvent, PartState
 
 COMPLETE_DEADLINE_S = 20.0
 POLL_S = 0.02
+DOWN_GRACE_S = 1.5
+KEPT_GRACE_S = 10.0
 GENERATOR = "generator"
 NEEDED_TO_THE_END = ("engine", "ledger", "redis", "collector")
 
@@ -68,8 +70,8 @@ class Fleet:
     async def down(self) -> None:
         """What gateways need to answer the orders in flight comes last."""
         first = [process for process in self.processes.values() if process.spec.component not in NEEDED_TO_THE_END]
-        await asyncio.gather(*(process.stop() for process in first))
-        await asyncio.gather(*(process.stop() for process in self.processes.values()))
+        await asyncio.gather(*(process.stop(DOWN_GRACE_S) for process in first))
+        await asyncio.gather(*(process.stop(DOWN_GRACE_S) for process in self.processes.values()))
 
     async def _up_path(self, specs: dict[str, PartSpec], say: Say) -> None:
         """The ledgers' servers, then all else while the ledgers are made anew: gateways take longer to start than that.
@@ -141,7 +143,7 @@ def _goes_on(process: Process, specs: dict[str, PartSpec]) -> bool:
 
 async def _end_for_renewal(process: Process) -> None:
     """What only held the old path's state need not put it in order first."""
-    await process.stop(None if process.spec.layer is Layer.KEPT else 0.0)
+    await process.stop(KEPT_GRACE_S if process.spec.layer is Layer.KEPT else 0.0)
 
 
 @contextlib.contextmanager

@@ -237,5 +237,4 @@ def _beside(
         group=f"{GROUP}/{name}",
         environment=environment or {},
         files=files or {},
-        stop_grace_s=1.0,
     )

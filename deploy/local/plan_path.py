@@ -56,7 +56,6 @@ def ledger(site: Site, shard: int) -> PartSpec:
         files={data / "postgresql.conf": config},
         unprivileged=True,
         stop_signal=signal.SIGINT,  # disconnects its clients; SIGTERM would wait for them
-        stop_grace_s=10.0,
         death_signal=signal.SIGQUIT,  # it then takes its own children and shared memory along
     )
 
@@ -102,7 +101,6 @@ def engine(site: Site) -> PartSpec:
         ready=Ready(port, deadline_s=RECOVERY_DEADLINE_S),
         restarts=topology.engine.restarts,
         limit=limit(topology.engine),
-        stop_grace_s=8.0,
     )
 
 
@@ -130,7 +128,6 @@ def gateway(site: Site, number: int) -> PartSpec:
         restarts=wanted.restarts,
         limit=limit(wanted),
         environment=environment,
-        stop_grace_s=6.0,
     )
 
 

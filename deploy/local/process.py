@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from deploy.local.cpu_groups import CpuGroups
 from deploy.local.launch import launch
 from deploy.local.readiness import answers
@@ -19,6 +21,7 @@ from deploy.local.spec import PartSpec
 from deploy.local.status import ClusterEvent, EventKind, PartState
 
 POLL_S = 0.02
+INSIST_S = 2.0
 LOG_END_LINES = 20
 LOG_END_BYTES = 8_192
 DEATHS_MAX = 1_000
@@ -48,17 +51,21 @@ class Process:
         await self._launch()
         self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.spec.name}")
 
-    async def stop(self, grace_s: float | None = None) -> None:
+    async def stop(self, grace_s: float) -> None:
         if self._keeper:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
-        await self._end(self.spec.stop_signal, self.spec.stop_grace_s if grace_s is None else grace_s)
+        await self._end(self.spec.stop_signal, grace_s)
         self.state = PartState.STOPPED
 
-    def send(self, signum: int) -> bool:
-        """Whether there was a process to send it to."""
+    def send(self, signum: int, *, whole: bool = False) -> bool:
+        """Whether there was a process to send it to. `whole`: to its descendants too."""
         if self._process is None or self._process.returncode is not None:
             return False
+        if whole:
+            for child in psutil.Process(self._process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.send_signal(signum)
         self._process.send_signal(signum)
         return True
 
@@ -119,14 +126,14 @@ class Process:
                 self._tell(EventKind.RESTARTED, f"after a pause of {pause_s:g} s", "")
 
     async def _end(self, signum: signal.Signals, grace_s: float) -> None:
+        """Ask, then insist, then force; Postgres takes its shared memory along as long as it is not forced."""
         if self._process is None:
             return
-        if self.send(signum):
-            try:
-                await asyncio.wait_for(self._process.wait(), grace_s)
-            except TimeoutError:
-                self.send(signal.SIGKILL)
-                await self._process.wait()
+        for step, patience_s in ((signum, grace_s), (self.spec.death_signal, INSIST_S), (signal.SIGKILL, None)):
+            if not self.send(step):
+                break
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), patience_s)
         self.pid = None
 
     def log_end(self) -> str:

@@ -46,7 +46,6 @@ class PartSpec:
     files: Mapping[Path, str] = field(default_factory=dict)  # its configuration, written before it starts
     unprivileged: bool = False  # refuses to run as root
     stop_signal: signal.Signals = signal.SIGTERM
-    stop_grace_s: float = 2.0
     death_signal: signal.Signals = signal.SIGKILL  # what the kernel sends it when the supervisor dies
 
     @property

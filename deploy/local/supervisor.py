@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -35,7 +34,7 @@ from deploy.local.postgres import LedgerError
 from deploy.local.process import PartFailed, Process
 from deploy.local.site import Layout, Ports, Programs, Secrets, Site, SiteError
 from deploy.local.status import ClusterEvent, PartState, PartStatus
-from deploy.local.traces import note, remove_all
+from deploy.local.traces import hold, note, remove_all
 from deploy.topology import Topology
 
 EVENTS_MAX = 1_000
@@ -100,7 +99,7 @@ class Supervisor:
             case "renew":
                 return await self._renew(Topology.model_validate(request["topology"]), say)
             case "signal":
-                return self._send(request["part"], request["signal"])
+                return self._send(request["part"], request["signal"], request["whole"])
             case "place":
                 return self._place(request["pid"])
             case "down":
@@ -143,11 +142,11 @@ class Supervisor:
             "targets": [address for target in targets(site) for address in target["targets"]],
         }
 
-    def _send(self, part: str, signum: int) -> None:
+    def _send(self, part: str, signum: int, whole: bool) -> None:
         process = self._fleet.processes.get(part)
         if process is None:
             raise Impossible(f"{part} is no part; use one of {', '.join(self._fleet.processes)}")
-        if not process.send(signum):
+        if not process.send(signum, whole=whole):
             raise Impossible(f"{part} does not run ({process.state})")
 
     def _place(self, pid: int) -> None:
@@ -193,7 +192,10 @@ def account_of(process: Process) -> Account:
 async def run(layout: Layout, lifeline: int) -> None:
     """From the lock to the last trace removed."""
     topology = Topology.model_validate_json(sys.stdin.read())
-    lock(layout)
+    layout.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if hold(layout) is None:
+        tell(failed=f"a cluster is up already in {layout.directory}; take it down first")
+        return
     remove_all(layout)  # of one that crashed here
     layout.make()
     os.dup2(os.open(layout.log("supervisor"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), sys.stderr.fileno())
@@ -227,17 +229,6 @@ async def live(supervisor: Supervisor, layout: Layout, lifeline: int) -> None:
     finally:
         house.cancel()
         await supervisor.down()
-
-
-def lock(layout: Layout) -> None:
-    """One supervisor a directory; the kernel lets go of it with the process."""
-    layout.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(layout.directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        tell(failed=f"a cluster is up already in {layout.directory}; take it down first")
-        raise SystemExit(1) from None
 
 
 def watch_lifeline(lifeline: int, stopped: asyncio.Event) -> None:

@@ -7,6 +7,7 @@ signalled. CPU groups are found by the cluster's name, everything else lies in i
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -20,7 +21,27 @@ from deploy.local.launch import start_ticks
 from deploy.local.site import Layout, write_whole
 
 END_DEADLINE_S = 5.0
+HOLD_DEADLINE_S = 2.0
 POLL_S = 0.02
+
+
+def hold(layout: Layout) -> int | None:
+    """Lock the directory for the rest of this process, or until the descriptor is closed. None: a supervisor has it.
+
+    One that has just ended may keep it for a moment, until the last of its threads is gone.
+    """
+    handle = os.open(layout.directory, os.O_RDONLY | os.O_DIRECTORY)
+    deadline = time.monotonic() + HOLD_DEADLINE_S
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(handle)
+                return None
+            time.sleep(POLL_S)
+        else:
+            return handle
 
 
 def note(layout: Layout, supervisor_pid: int, parts: dict[str, int], more: dict[str, Any]) -> None:
