@@ -98,6 +98,12 @@ def test_a_fault_names_the_place_and_the_remedy(tmp_path: Path, old: str, new: s
     assert [fault for fault in found if said in fault], found
 
 
+def test_the_example_of_the_reference_is_a_campaign(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "campaign.md").read_text()
+    example = page.split("```yaml\n")[1].split("```")[0]
+    assert len(Campaign.read(written(tmp_path, example)).plan()) == 24
+
+
 def test_a_campaign_written_as_run_reads_back_as_itself(tmp_path: Path) -> None:
     campaign = Campaign.read(written(tmp_path, GOOD))
     assert Campaign.read(written(tmp_path, campaign.as_yaml())) == campaign
