@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from deploy.install.part import (
@@ -43,6 +44,7 @@ def build() -> None:
     with locked(directory.parent):
         if check().ok:
             return
+        shutil.rmtree(directory, ignore_errors=True)  # what an interrupted build, perhaps of another checkout, left
         configure = ["cmake", "-S", str(SOURCES), "-B", str(directory), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"]
         run(configure, "configuring the engine")
         run(["cmake", "--build", str(directory)], "building the engine")
