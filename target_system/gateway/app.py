@@ -13,9 +13,10 @@ import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi import Path as PathParameter
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
@@ -27,10 +28,10 @@ from target_system.gateway.schemas import (
     BookAnswer,
     CancelAnswer,
     OrderAnswer,
-    OrderRequest,
     OrderState,
     PortfolioAnswer,
     Problem,
+    order_schema,
     problems,
 )
 from target_system.gateway.service import Gateway
@@ -44,8 +45,7 @@ ORDERS = "/v1/orders"
 READ_ORDER = "GET /v1/orders/{id}"
 READ_BOOK = "GET /v1/book/{symbol}"
 READ_PORTFOLIO = "GET /v1/portfolio"
-OTHER = "other"
-ORDER_ID_MAX = 2**63 - 1
+OrderNumber = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
 
 
 class Edge:
@@ -168,7 +168,9 @@ def raw_headers(error: HTTPException) -> list[Header]:
 
 def add_orders(app: FastAPI, gateway: Gateway) -> None:
     edge = Edge(gateway)
-    body = {"content": {"application/json": {"schema": OrderRequest.model_json_schema()}}, "required": True}
+    told = gateway.settings
+    schema = order_schema(told.symbols, told.price_ticks_min, told.price_ticks_max, told.quantity_lots_max)
+    body = {"content": {"application/json": {"schema": schema}}, "required": True}
 
     @app.post(
         ORDERS, status_code=201, response_model=OrderAnswer, openapi_extra={"requestBody": body},
@@ -181,10 +183,10 @@ def add_orders(app: FastAPI, gateway: Gateway) -> None:
         return response_of(await edge.answer(PLACE, began, handled))
 
     @app.delete(
-        ORDERS + "/{order_id}", response_model=CancelAnswer, responses=problems(401, 422, 503, 504),
+        ORDERS + "/{order_id}", response_model=CancelAnswer, responses=problems(401, 404, 422, 503, 504),
         summary="Cancel an order",
     )  # fmt: skip
-    async def cancel(order_id: int, request: Request) -> Response:
+    async def cancel(order_id: OrderNumber, request: Request) -> Response:
         began = time.monotonic_ns()
         return response_of(
             await edge.answer(CANCEL, began, gateway.orders.cancel(request.headers.raw, order_id, began))
@@ -204,12 +206,12 @@ def add_reads(app: FastAPI, gateway: Gateway) -> None:
     async def watched(endpoint: str, request: Request, read: Callable[[int], Awaitable[Reply]]) -> Response:
         return response_of(await edge.answer(endpoint, time.monotonic_ns(), as_account(request, read)))
 
-    @app.get(ORDERS + "/{order_id}", response_model=OrderState, responses=problems(401, 404, 503))
-    async def order(order_id: int, request: Request) -> Response:
+    @app.get(ORDERS + "/{order_id}", response_model=OrderState, responses=problems(401, 404, 422, 503))
+    async def order(order_id: OrderNumber, request: Request) -> Response:
         """One of the account's own orders, from the ledger."""
         return await watched(READ_ORDER, request, lambda account: reads.order(account, order_id))
 
-    @app.get("/v1/book/{symbol}", response_model=BookAnswer, responses=problems(401, 404, 503))
+    @app.get("/v1/book/{symbol}", response_model=BookAnswer, responses=problems(401, 404, 422, 503))
     async def book(symbol: str, request: Request) -> Response:
         """The last book, some 100 ms old at most while the settler runs."""
         return await watched(READ_BOOK, request, lambda _: reads.book(symbol))

@@ -160,8 +160,9 @@ def reply_to(answer: Answer | NoAnswer, client_order_id: str | None, status: int
     if result.reason:
         logged["reason"] = document["reason"] = REASONS[result.reason]
     if result.outcome == pb.REJECTED:
+        status = 404 if result.reason == pb.NO_SUCH_ORDER else 422
         return replies.problem(
-            422, "rejected", "The book refused it", f"reason: {document['reason']}", told="rejected",
+            status, "rejected", "The book refused it", f"reason: {document['reason']}", told="rejected",
             headers=headers, logged=logged, **document,
         )  # fmt: skip
     document["filled_lots"] = result.filled_lots

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Quantity = Annotated[int, Field(ge=1, le=2**53 - 1)]
 
-
-class OrderRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    client_order_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,36}$")]
-    account: Annotated[int | None, Field(description="of the API key; may be left out")] = None
-    symbol: str
-    side: Literal["buy", "sell"]
-    type: Literal["limit", "market"]
-    price_ticks: Annotated[int | None, Field(description="absent from a market order")] = None
-    quantity_lots: Quantity
+def order_schema(
+    symbols: Sequence[str], price_ticks_min: int, price_ticks_max: int, quantity_lots_max: int
+) -> dict[str, Any]:
+    """JSON schema of an order's body; what it cannot say is that `account` must be the account of the API key."""
+    common = {
+        "client_order_id": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,36}$"},
+        "account": {"type": "integer", "description": "of the API key; may be left out"},
+        "symbol": {"enum": list(symbols)},
+        "side": {"enum": ["buy", "sell"]},
+        "quantity_lots": {"type": "integer", "minimum": 1, "maximum": quantity_lots_max},
+    }
+    price = {"type": "integer", "minimum": price_ticks_min, "maximum": price_ticks_max}
+    needed = ["client_order_id", "symbol", "side", "quantity_lots", "type"]
+    return {
+        "oneOf": [
+            {
+                "title": "limit order", "type": "object", "additionalProperties": False,
+                "properties": common | {"type": {"const": "limit"}, "price_ticks": price},
+                "required": [*needed, "price_ticks"],
+            },
+            {
+                "title": "market order", "type": "object", "additionalProperties": False,
+                "properties": common | {"type": {"const": "market"}}, "required": needed,
+            },
+        ]
+    }  # fmt: skip
 
 
 class FillAnswer(BaseModel):
@@ -116,7 +131,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         409: "Another order has this client order id",
         413: "The body is too large",
         415: "The body must be JSON",
-        422: "Faults of the body, a risk limit, or the book's refusal",
+        422: "Faults of the request, a risk limit, or the book's refusal",
         503: "Not accepted; nothing was done",
         504: "The outcome is not known yet; repeat with the same client order id",
     }

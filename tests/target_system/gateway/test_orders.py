@@ -59,7 +59,7 @@ async def test_a_cancel_takes_the_order_out_and_may_be_repeated(desk: Desk) -> N
 async def test_the_books_refusal_is_a_problem_with_its_reason_and_is_sequenced(desk: Desk) -> None:
     await desk.alice.post("/v1/orders", json=desk.order())
     answer = await desk.bob.delete("/v1/orders/1")
-    assert answer.status_code == 422
+    assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert (answer.json()["reason"], answer.json()["sequence"]) == ("no_such_order", 2)
 
