@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -20,6 +20,9 @@ class GatewaySettings(BaseSettings):
     port: int = Field(ge=1, le=65535)
     ledger_dsns: tuple[str, ...] = Field(min_length=1, description="one a shard; secrets by passfile=")
     ledger_pool_size: PositiveInt = Field(default=16, description="connections a shard")
+    ledger_write_path: Literal["per_order", "group"] = Field(
+        default="per_order", description="one commit an order, or many orders a commit"
+    )
     redis_url: str
     redis_password_file: Path | None = None
     engine_target: str = Field(description="host:port")

@@ -17,12 +17,14 @@ from target_system.gateway.validation import Tradable
 from target_system.ledger import projection
 from target_system.ledger.connections import for_each_shard
 from target_system.ledger.rows import Symbols
-from target_system.ledger.write_path import PerOrder
+from target_system.ledger.write_path import Group, PerOrder
 from target_system.proto import engine_pb2 as pb
 from target_system.risk.limits import Limits
 from target_system.settings import GatewaySettings, password_of
 from target_system.telemetry import Telemetry, watch_event_loop
 from target_system.tracing import OrderTracer, otlp_exporter
+
+WRITE_PATHS: dict[str, type[PerOrder | Group]] = {"per_order": PerOrder, "group": Group}
 
 
 class Gateway:
@@ -49,7 +51,7 @@ class Gateway:
         get = self.telemetry.metrics.get
         path = OrderPath(
             self.engine,
-            PerOrder(self.shards, ledger_s, get("gateway_ledger_retries_total").inc),
+            WRITE_PATHS[settings.ledger_write_path](self.shards, ledger_s, get("gateway_ledger_retries_total").inc),
             projection.Projection(
                 self._redis,
                 redis_s,

@@ -40,7 +40,7 @@ class Connections:
     """Up to `size` connections to one shard. `free`, `open_count` and `waiting` are for gauges."""
 
     def __init__(self, dsn: str, size: int, shard: str, watcher: Watcher, statement_timeout_ms: int) -> None:
-        self.shard, self._dsn, self._size, self._watcher = shard, dsn, size, watcher
+        self.shard, self.dsn, self._size, self._watcher = shard, dsn, size, watcher
         self._settings = {"application_name": "ledger", "statement_timeout": str(statement_timeout_ms), "jit": "off"}
         self._free: list[Any] = []
         self._waiters: deque[asyncio.Future[Any]] = deque()
@@ -114,9 +114,7 @@ class Connections:
         attempt = 0
         while True:
             try:
-                connection = await asyncpg.connect(
-                    self._dsn, timeout=CONNECT_DEADLINE_S, server_settings=self._settings
-                )
+                connection = await asyncpg.connect(self.dsn, timeout=CONNECT_DEADLINE_S, server_settings=self._settings)
             except (*LOST, asyncpg.PostgresError, TimeoutError) as error:
                 self._watcher.lost(self.shard, f"{type(error).__name__}: {error}")
                 await asyncio.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])

@@ -45,7 +45,7 @@ async def fetch(connections: Connections, deadline_s: float, sql: str, *argument
     try:
         rows: list[Any] = await connection.fetch(sql, *arguments, timeout=deadline_s)
         broken = ""
-    except (*LOST, asyncpg.QueryCanceledError, TimeoutError) as error:
+    except (*LOST, asyncpg.PostgresError, TimeoutError) as error:
         raise LedgerAway(f"{type(error).__name__}: {error}") from error
     finally:
         connections.release(connection, broken)

@@ -1,8 +1,13 @@
-"""How an entry gets into the ledger. `PerOrder`: one statement and one commit an order, the plainest durable way."""
+"""How entries get into the ledger: `PerOrder`, one commit an order, the plainest durable way; `Group`, many a commit.
+
+Both give the same promise: `record` returns after the entry's own commit.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Protocol
@@ -13,6 +18,10 @@ from target_system.ledger.connections import LOST, Connections, LedgerAway
 from target_system.ledger.rows import COMMAND_COLUMNS, TRADE_COLUMNS, Entry
 
 TRADE_TYPES = ("bigint",) * 5 + ("integer",) * 2 + ("smallint", "text")
+COMMAND_TYPES = ("bigint",) * 8 + ("integer",) + ("smallint",) * 6 + ("text", "text")
+GROUP_MAX = 128
+LANES = 2
+"""Statements of a group under way at once: while one waits for its sync the next one is filled."""
 SCALARS_MAX = 4
 """Up to so many trades go in as plain values; nine arrays cost client and server more than that."""
 
@@ -67,34 +76,111 @@ def statement(entry: Entry) -> tuple[str, tuple[object, ...]]:
     return INSERT_WITH_ARRAYS, (*entry.row, *zip(*trades, strict=True))
 
 
+def _insert_group() -> str:
+    """Arrays of all columns of all commands, then of all trades, each trade with its sequence number in front."""
+    commands = [f"{p}::{k}[]" for p, k in zip(_parameters(1, len(COMMAND_TYPES)), COMMAND_TYPES, strict=True)]
+    trade_types = ("bigint", *TRADE_TYPES)
+    trades = [
+        f"{p}::{k}[]" for p, k in zip(_parameters(len(COMMAND_TYPES) + 1, len(trade_types)), trade_types, strict=True)
+    ]
+    columns = ", ".join(COMMAND_COLUMNS)
+    trade_columns = ", ".join(("sequence", *TRADE_COLUMNS))
+    return (
+        f"WITH recorded AS (INSERT INTO commands ({columns}) SELECT * FROM unnest({', '.join(commands)}) "
+        "ON CONFLICT DO NOTHING RETURNING sequence) "
+        f"INSERT INTO trades ({trade_columns}) "
+        f"SELECT t.* FROM unnest({', '.join(trades)}) AS t ({trade_columns}) JOIN recorded USING (sequence)"
+    )
+
+
+INSERT_GROUP = _insert_group()
+
+
+def group_statement(entries: Sequence[Entry]) -> tuple[str, tuple[object, ...]]:
+    commands = zip(*(entry.row for entry in entries), strict=True)
+    trades = [(entry.sequence, *trade) for entry in entries for trade in entry.trades]
+    columns = zip(*trades, strict=True) if trades else ((),) * (len(TRADE_TYPES) + 1)
+    return INSERT_GROUP, (*commands, *columns)
+
+
+Waiting = tuple[Entry, "asyncio.Future[None]", float]
+"""An entry, what its caller waits for, and until when."""
+
+
 class WritePath(Protocol):
     async def record(self, entry: Entry) -> None:
         """Return when the entry is committed. LedgerAway: it may or may not be; recording it again is safe."""
 
 
 class PerOrder:
-    """One commit an order. After a lost connection the insert is repeated: the conflict clause is the question."""
+    """One commit an order."""
 
     def __init__(self, shards: Sequence[Connections], deadline_s: float, on_retry: Callable[[], None]) -> None:
         self._shards, self._deadline_s, self._on_retry = shards, deadline_s, on_retry
 
     async def record(self, entry: Entry) -> None:
-        sql, arguments = statement(entry)
-        connections = self._shards[entry.shard]
         until = time.monotonic() + self._deadline_s
-        while True:
-            connection = await connections.acquire(until - time.monotonic())
-            broken = "abandoned"
+        await commit(self._shards[entry.shard], *statement(entry), until, self._on_retry)
+
+
+class Group:
+    """Many orders a commit, each answered only after its own. A shard has LANES statements under way at most; what
+    comes meanwhile goes together in the next one, so nothing waits for company and the delay is one commit."""
+
+    def __init__(self, shards: Sequence[Connections], deadline_s: float, on_retry: Callable[[], None]) -> None:
+        self._shards, self._deadline_s, self._on_retry = shards, deadline_s, on_retry
+        self._waiting: list[deque[Waiting]] = [deque() for _ in shards]
+        self._lanes: list[set[asyncio.Task[None]]] = [set() for _ in shards]
+
+    async def record(self, entry: Entry) -> None:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._waiting[entry.shard].append((entry, done, time.monotonic() + self._deadline_s))
+        lanes = self._lanes[entry.shard]
+        if len(lanes) < LANES:
+            lane = loop.create_task(self._drain(entry.shard))
+            lanes.add(lane)
+            lane.add_done_callback(lanes.discard)
+        await done
+
+    async def _drain(self, shard: int) -> None:
+        waiting = self._waiting[shard]
+        while waiting:
+            batch = [waiting.popleft() for _ in range(min(len(waiting), GROUP_MAX))]
+            until = batch[0][2]
             try:
-                await connection.execute(sql, *arguments, timeout=max(0.001, until - time.monotonic()))
-                broken = ""
-                return
-            except TimeoutError:
-                raise LedgerAway(f"no commit within {self._deadline_s:.3f} s") from None
-            except (*LOST, asyncpg.QueryCanceledError) as error:
-                broken = f"{type(error).__name__}: {error}"
-                if time.monotonic() >= until:
-                    raise LedgerAway(broken) from error
-                self._on_retry()
-            finally:
-                connections.release(connection, broken)
+                await commit(self._shards[shard], *group_statement([e for e, _, _ in batch]), until, self._on_retry)
+            except LedgerAway as error:
+                for _, done, _ in batch:
+                    if not done.done():
+                        done.set_exception(LedgerAway(str(error)))
+            else:
+                for _, done, _ in batch:
+                    if not done.done():
+                        done.set_result(None)
+
+
+async def commit(
+    connections: Connections, sql: str, arguments: tuple[object, ...], until: float, on_retry: Callable[[], None]
+) -> None:
+    """Execute one statement, which commits by itself. After a lost connection it is repeated without asking what became
+    of the first time: its conflict clause is the question. Raises LedgerAway."""
+    while True:
+        connection = await connections.acquire(until - time.monotonic())
+        broken = "abandoned"
+        try:
+            await connection.execute(sql, *arguments, timeout=max(0.001, until - time.monotonic()))
+            broken = ""
+            return
+        except TimeoutError:
+            raise LedgerAway("no commit within the deadline") from None
+        except LOST as error:
+            broken = f"{type(error).__name__}: {error}"
+            if time.monotonic() >= until:
+                raise LedgerAway(broken) from error
+            on_retry()
+        except asyncpg.PostgresError as error:  # a full disk, a statement timeout: repeating it now would not help
+            broken = f"{type(error).__name__}: {error}"
+            raise LedgerAway(broken) from error
+        finally:
+            connections.release(connection, broken)

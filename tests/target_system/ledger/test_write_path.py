@@ -8,8 +8,11 @@ import psycopg
 import pytest
 
 from target_system.ledger.connections import Connections, LedgerAway
+from target_system.ledger.queries import recorded
+from target_system.ledger.rows import COMMAND_COLUMNS, Entry
 from target_system.ledger.settler import SilentWatcher
-from target_system.ledger.write_path import PerOrder
+from target_system.ledger.write_path import Group, PerOrder
+from tests.servers import Postgres
 from tests.target_system.ledger.conftest import Bench, trade_at_random
 
 
@@ -20,10 +23,12 @@ def counts(dsn: str) -> tuple[int, int]:
     return row
 
 
-async def test_recording_an_entry_twice_at_once_adds_it_once(bench: Bench) -> None:
+@pytest.mark.parametrize("kind", [PerOrder, Group])
+async def test_recording_an_entry_twice_at_once_adds_it_once(bench: Bench, kind: type[PerOrder | Group]) -> None:
     trade_at_random(bench.engine.book, 30)
+    one, other = (kind(bench.shards, 2.0, lambda: None) for _ in range(2))
     for entry in bench.entries():
-        await asyncio.gather(bench.ledger.record(entry), bench.ledger.record(entry))
+        await asyncio.gather(one.record(entry), other.record(entry))
     assert counts(bench.dsns[0]) == (len(bench.engine.book.results), bench.engine.book.trades)
 
 
@@ -57,3 +62,45 @@ async def test_a_ledger_that_nobody_serves_is_away_and_waiting_for_it_ends() -> 
         await shard.acquire(0.1)
     assert (shard.open_count, shard.waiting) == (0, 0)
     await shard.close()
+
+
+async def test_a_group_holds_the_same_rows_as_commits_one_by_one(bench: Bench, postgres: Postgres) -> None:
+    trade_at_random(bench.engine.book, 400)
+    other = Connections(postgres.new_ledger(), 2, "1", SilentWatcher(), 2_000)
+    other.start()
+    group = Group([other], 2.0, lambda: None)
+    await asyncio.gather(*(group.record(entry) for entry in bench.entries()))
+    for entry in bench.entries():
+        await bench.ledger.record(entry)
+    one_by_one, grouped = (rows(dsn) for dsn in (bench.dsns[0], other.dsn))
+    await other.close()
+    assert grouped == one_by_one
+
+
+async def test_an_entry_of_a_group_is_in_the_ledger_when_it_is_answered(bench: Bench) -> None:
+    trade_at_random(bench.engine.book, 60)
+    group = Group(bench.shards, 2.0, lambda: None)
+
+    async def record(entry: Entry) -> bool:
+        await group.record(entry)
+        return bool(await recorded(bench.shards, entry.sequence, entry.sequence, 2.0))
+
+    assert all(await asyncio.gather(*(record(entry) for entry in bench.entries())))
+
+
+async def test_every_order_of_a_group_hears_that_the_ledger_is_away(bench: Bench) -> None:
+    trade_at_random(bench.engine.book, 20)
+    group = Group(bench.shards, 0.3, lambda: None)
+    with psycopg.connect(bench.dsns[0]) as admin:
+        admin.execute("LOCK TABLE commands")
+        heard = await asyncio.gather(*(group.record(entry) for entry in bench.entries()), return_exceptions=True)
+    assert {type(error) for error in heard} == {LedgerAway}
+    await asyncio.gather(*(Group(bench.shards, 2.0, lambda: None).record(entry) for entry in bench.entries()))
+    assert counts(bench.dsns[0])[0] == len(bench.engine.book.results)
+
+
+def rows(dsn: str) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    columns = ", ".join(COMMAND_COLUMNS)
+    with psycopg.connect(dsn) as ledger:
+        commands = ledger.execute(f"SELECT {columns} FROM commands ORDER BY sequence").fetchall()
+        return commands, ledger.execute("SELECT * FROM trades ORDER BY trade_id").fetchall()
