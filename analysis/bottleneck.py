@@ -1,8 +1,8 @@
 """Weighs the findings of a run into one verdict: what limits throughput, how sure that is, what would make it surer.
 
-The evidence is taken in the order of its strength: first whether the system was measured at all (generator, machine),
-then saturated processors, then whether anything limits at this load, then waiting that uses no processor. What nothing
-explains is "unclear". From a run alone nothing is proven: that takes an intervention.
+The evidence is taken in the order of its strength: first whether the system was measured at all, or the generator; then
+whether anything limits at this load; then full processors, the host's or a component's; then waiting without them. What
+nothing explains is "unclear". From a run alone nothing is proven: that takes an intervention.
 """
 
 from __future__ import annotations
@@ -113,6 +113,9 @@ def _limit(configuration: Configuration, findings: Sequence[Finding]) -> Limit:
     full = sorted(
         (f for f in suspects if f.mechanism in PROCESSOR and f.component in ORDER_PATH), key=_share, reverse=True
     )
+    idle = [f for f in suspects if f.mechanism is Mechanism.LOAD]
+    if idle and (not full or configuration.rate_per_s is not None):
+        return settled(Status.NO_LIMIT, idle[0])
     host = [f for f in suspects if f.component == "host"]
     stopped = bool(full) and full[0].mechanism is Mechanism.QUOTA
     if host and not stopped and (not full or _share(full[0]) < _share(host[0]) + 100 * BESIDE):
@@ -120,9 +123,6 @@ def _limit(configuration: Configuration, findings: Sequence[Finding]) -> Limit:
     if full:
         return settled(Status.SUSPECTED, full[0])
     waiting = [f for f in suspects if f.mechanism in WAITING]
-    idle = [f for f in suspects if f.mechanism is Mechanism.LOAD]
-    if idle:
-        return settled(Status.NO_LIMIT, idle[0])
     if waiting:
         return settled(Status.SUSPECTED, waiting[0])
     return Limit(configuration, str(Status.UNCLEAR), None, Status.UNCLEAR, None)

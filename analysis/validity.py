@@ -17,6 +17,9 @@ LITTLE_TOLERANCE = 0.05
 DRIFT = 0.15
 """Change of throughput from the first to the last third of a window from which on it was not steady."""
 
+CHANCE = 3.0
+"""Standard deviations of a Poisson count that a change must exceed to be more than chance."""
+
 
 def validity(run: Run) -> list[Finding]:
     return [
@@ -101,14 +104,13 @@ def _host(run: Run, configuration: Configuration) -> Finding:
 
 def _steady(run: Run, configuration: Configuration) -> Finding | None:
     """Means of a window that still warms up say little about what comes after it."""
-    drifts = []
-    for window in configuration.windows:
-        thirds = [float(part.mean()) for part in np.array_split(orders_by_second(run, window), 3) if len(part)]
-        if len(thirds) == 3 and thirds[0]:
-            drifts.append(thirds[2] / thirds[0] - 1)
-    if not drifts:
+    seconds = [orders_by_second(run, window) for window in configuration.windows]
+    first, last = (sum(float(np.array_split(each, 3)[third].mean()) for each in seconds) for third in (0, 2))
+    if not first:
         return None
-    drift = float(np.median(drifts))
+    drift = last / first - 1
+    third_s = configuration.measured_s / len(seconds) / 3
+    by_chance = CHANCE * np.sqrt((first + last) * third_s) / (first * third_s)
     return Finding(
         claim=f"From the first to the last third of a window throughput changed by {percent(drift)}",
         component="load",
@@ -117,7 +119,7 @@ def _steady(run: Run, configuration: Configuration) -> Finding | None:
         configuration=configuration.name,
         evidence=(Figure("drift within a window", 100 * drift, "%"),),
         doubt=f"Throughput was not steady, it changed by {percent(drift)} within the window: warm up longer."
-        if abs(drift) > DRIFT
+        if abs(drift) > max(DRIFT, by_chance)
         else "",
     )
 

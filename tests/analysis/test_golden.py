@@ -9,6 +9,7 @@ import pytest
 
 from analysis import measured, saturation
 from analysis.bottleneck import Status, verdict
+from analysis.finding import Bearing
 from loadgen.record import Run
 from reports.report import write
 
@@ -20,6 +21,12 @@ def test_gateways_stopped_by_their_quota_are_suspected_though_the_host_was_full_
     assert (found.limit, found.status) == ("gateway", Status.SUSPECTED)
     assert [limit.name for limit in found.limits] == ["CPU quota of the gateways"] * 2
     assert any("no part of the lab" in doubt for doubt in found.doubt)
+
+
+def test_users_who_mostly_think_meet_no_limit_and_nobody_is_accused_though_the_host_was_full() -> None:
+    found = verdict(Run.open(GOLDEN / "healthy"))
+    assert (found.limit, found.status) == ("no limit at this load", Status.NO_LIMIT)
+    assert not [f for f in found.findings if f.status is Bearing.SUSPECTED and f.component not in ("host", "load")]
 
 
 def test_cpu_and_rate_of_a_real_run_fit_together() -> None:
