@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import orjson
@@ -58,11 +59,13 @@ def doctor(as_json: AsJson = False) -> None:
     from deploy.bootstrap import checks
 
     found = checks()
-    table = Table("", "part", "found", "to do", box=None)
+    table = Table("", "part", "found", box=None)
     for check in found:
         mark = "ok" if check.ok else "missing" if check.needed else "without"
-        table.add_row(mark, check.name, check.found, check.to_do)
+        table.add_row(mark, check.name, check.found)
     people.print(table)
+    for to_do in dict.fromkeys(check.to_do for check in found if check.to_do):
+        say(f"to do: {to_do}")
     if as_json:
         print_json(
             [{"name": c.name, "ok": c.ok, "needed": c.needed, "found": c.found, "to_do": c.to_do} for c in found]
@@ -83,7 +86,7 @@ def up(
     from deploy.topology import Topology
 
     with exit_codes():
-        Cluster.up(Topology.load(topology), CLUSTER_DIRECTORY, detach=True, say=people.print)
+        Cluster.up(Topology.load(topology), CLUSTER_DIRECTORY, detach=True, say=say)
     status(as_json)
 
 
@@ -126,7 +129,11 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a campaign to a sealed run and its report. Exits 3 if the reconciliation fails, 4 if the run is invalid."""
-    finished, _ = run_and_report(campaign, short, as_json)
+    finished, lines = run_and_report(campaign, short)
+    for line in lines:
+        say(line)
+    if as_json:
+        print_json(document(finished))
     raise typer.Exit(exit_code(finished))
 
 
@@ -149,10 +156,29 @@ def report(
 
 
 @app.command()
+def torture(
+    cycles: Annotated[int, typer.Option(min=1, help="How many times to strike.")] = 20,
+    seed: Annotated[int, typer.Option(help="Decides who is struck, how and when.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Kill and freeze parts of the order path under load, and count lost orders. Exits 3 if a promise was broken."""
+    from loadgen.torture import torture as strike
+
+    with exit_codes(), TemporaryDirectory() as scratch:
+        outcome = strike(cycles, seed, CLUSTER_DIRECTORY, Path(scratch), say)
+    say("every promise was kept" if outcome.kept else "\n".join(outcome.differences))
+    if as_json:
+        print_json(outcome.document())
+    if not outcome.kept:
+        raise typer.Exit(Exit.CHECK_FAILED)
+
+
+@app.command()
 def demo() -> None:
     """Run the quick campaign from nothing to its report, and end with five lines."""
-    _, lines = run_and_report(QUICK_CAMPAIGN, short=False, as_json=False)
+    finished, lines = run_and_report(QUICK_CAMPAIGN, short=False)
     print("\n".join(lines))
+    raise typer.Exit(exit_code(finished))
 
 
 @app.command()
@@ -161,7 +187,8 @@ def reference() -> None:
     print(command_reference(), end="")
 
 
-def run_and_report(campaign: Path, short: bool, as_json: bool) -> tuple[Run, list[str]]:
+def run_and_report(campaign: Path, short: bool) -> tuple[Run, list[str]]:
+    """The sealed run, and the lines that close it for people."""
     from analysis.bottleneck import verdict
     from loadgen.campaign import Campaign
     from loadgen.record import Run
@@ -170,15 +197,10 @@ def run_and_report(campaign: Path, short: bool, as_json: bool) -> tuple[Run, lis
     from reports.report import write
 
     with exit_codes():
-        path = run_campaign(Campaign.read(campaign, short), RUNS_DIRECTORY, CLUSTER_DIRECTORY, people.print)
+        path = run_campaign(Campaign.read(campaign, short), RUNS_DIRECTORY, CLUSTER_DIRECTORY, say)
         finished = Run.open(path)
         page = write(path)
-    lines = closing_lines(finished, verdict(finished), page)
-    if as_json:
-        print_json(document(finished))
-    for line in lines:
-        people.print(line, markup=False, highlight=False, soft_wrap=True)
-    return finished, lines
+    return finished, closing_lines(finished, verdict(finished), page)
 
 
 def document(run: Run) -> dict[str, Any]:
@@ -198,10 +220,15 @@ def exit_code(run: Run) -> Exit:
 ERRORS = {
     ("deploy.topology", "TopologyError"): Exit.BAD_INPUT,
     ("loadgen.campaign", "CampaignError"): Exit.BAD_INPUT,
-    ("loadgen.record", "RunError"): Exit.CHECK_FAILED,
+    ("loadgen.record", "RunError"): Exit.BAD_INPUT,
+    ("loadgen.record", "DamagedRunError"): Exit.CHECK_FAILED,
+    ("loadgen.seal", "RunNotWrittenError"): Exit.CHECK_FAILED,
+    ("loadgen.generator", "GeneratorError"): Exit.CHECK_FAILED,
+    ("loadgen.collect", "CollectError"): Exit.CHECK_FAILED,
+    ("loadgen.torture", "TortureError"): Exit.CHECK_FAILED,
     ("deploy.cluster", "ClusterError"): Exit.CHECK_FAILED,
 }
-"""What the rooms raise on purpose: module and class → exit code. A class whose module was never imported cannot come."""
+"""What the rooms raise on purpose: module and class → exit code."""
 
 
 @contextlib.contextmanager
@@ -213,8 +240,13 @@ def exit_codes() -> Iterator[None]:
         code = ERRORS.get((type(error).__module__, type(error).__name__))
         if code is None:
             raise
-        people.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        say(str(error), style="red")
         raise typer.Exit(code) from error
+
+
+def say(line: str, style: str | None = None) -> None:
+    """One line for people, as it is."""
+    people.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_json(document: Any) -> None:

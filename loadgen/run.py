@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from deploy.cluster import Cluster
 from deploy.topology import Topology
 from loadgen import collect
@@ -23,10 +25,12 @@ from loadgen.campaign import Campaign, PlannedWindow
 from loadgen.latency import acknowledgements, histograms
 from loadgen.machine import commit, machine_facts
 from loadgen.reconcile import reconcile_window, total
-from loadgen.record import Invalidity
+from loadgen.record import DIFFERENCES, Invalidity
 from loadgen.seal import RunWriter
 from loadgen.versions import versions
 from loadgen.window import Loaded, Progress, load
+
+ATTEMPTS_MAX = 3
 
 
 def run_campaign(campaign: Campaign, runs: Path, cluster_directory: Path, progress: Progress) -> Path:
@@ -71,6 +75,7 @@ class _Run:
     progress: Progress
     started_ns: int
     reasons: list[Invalidity] = field(default_factory=list)
+    repeated: list[dict[str, Any]] = field(default_factory=list)
     topologies: dict[str, Any] = field(default_factory=dict)
     reconciliations: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -88,25 +93,52 @@ class _Run:
         return "complete"
 
     def _window(self, planned: PlannedWindow) -> bool:
-        """Whether it was cut short."""
+        """Whether it was cut short. A window that the machine disturbed is loaded again, a few times at most."""
+        attempt = 1
+        loaded, acks, found = self._attempt(planned, attempt)
+        while attempt < ATTEMPTS_MAX and self._is_to_be_repeated(loaded, found):
+            attempt += 1
+            loaded, acks, found = self._attempt(planned, attempt)
+        self._record(loaded, planned, acks, found)
+        return loaded.was_cut
+
+    def _attempt(self, planned: PlannedWindow, attempt: int) -> tuple[Loaded, pa.Table, dict[str, Any]]:
+        """Renewed, loaded and reconciled. KeyboardInterrupt where Ctrl-C came before anything was measured."""
         self.cluster.renew(planned.topology)
         self.cluster.await_scraped()
-        prefix = f"{self.writer.run_id[:16]}-{planned.position}"
+        prefix = f"{self.writer.run_id[:16]}-{planned.position}" + (f"r{attempt}" if attempt > 1 else "")
         loaded = load(self.cluster, self.campaign, planned, prefix, self.writer.scratch, self.progress)
         if loaded is None:
             raise KeyboardInterrupt
         self.progress("  collecting and reconciling")
-        self._record(loaded, planned)
-        found = self.reconciliations[planned.name]
+        acks = acknowledgements(planned.name, loaded.id_prefix, loaded.receipts)
+        found = reconcile_window(self.cluster, acks, self.writer.scratch)
         self.progress(f"  {found['acknowledged']:,} commands acknowledged, {found['lost']} lost")
-        return loaded.was_cut
+        return loaded, acks, found
 
-    def _record(self, loaded: Loaded, planned: PlannedWindow) -> None:
+    def _is_to_be_repeated(self, loaded: Loaded, reconciliation: dict[str, Any]) -> bool:
+        """Only where the machine alone is to blame and no promise was broken; the run's events say so."""
+        reasons = loaded.invalidities()
+        is_faulty = any(reconciliation[name] for name in DIFFERENCES)
+        if not reasons or loaded.was_cut or is_faulty or any(reason.blames != "machine" for reason in reasons):
+            return False
+        said = "; ".join(reason.sentence for reason in reasons)
+        said += f" ({reconciliation['acknowledged']:,} acknowledged, none lost)"
+        self.progress(f"  set aside and loaded again: {said}")
+        set_aside = {
+            "t_ns": time.time_ns(),
+            "kind": "repeated",
+            "part": loaded.window.name,
+            "said": said,
+            "log_end": "",
+        }
+        self.repeated.append(set_aside)
+        return True
+
+    def _record(self, loaded: Loaded, planned: PlannedWindow, acks: pa.Table, reconciliation: dict[str, Any]) -> None:
         window = loaded.window
-        acks = acknowledgements(window.name, loaded.id_prefix, loaded.receipts)
         prometheus = f"http://{self.cluster.address('prometheus')}"
         series = list(collect.series(prometheus, window.name, window.started_ns, window.ended_ns))
-        reconciliation = reconcile_window(self.cluster, acks, self.writer.scratch)
         append = self.writer.append
         append("acks", acks)
         append("latency", histograms(window.name, window.measured_from_ns, loaded.receipts))
@@ -121,8 +153,9 @@ class _Run:
     def close(self) -> None:
         """The documents, once the last window is in."""
         write = self.writer.write
-        events = [json.dumps(asdict(event)) for event in self.cluster.events(self.started_ns)]
-        write("events.jsonl", "".join(f"{event}\n" for event in events))
+        events = [*(asdict(event) for event in self.cluster.events(self.started_ns)), *self.repeated]
+        events.sort(key=lambda event: event["t_ns"])
+        write("events.jsonl", "".join(f"{json.dumps(event)}\n" for event in events))
         write("campaign.yaml", self.campaign.as_yaml())
         write("topologies.json", self.topologies)
         write("versions.json", versions())

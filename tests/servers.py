@@ -78,6 +78,7 @@ class Postgres:
     _names: Iterator[int] = field(default_factory=count)
 
     def start(self) -> None:
+        """RuntimeError where it ends instead of answering."""
         options = {
             "port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 200,
             "fsync": "on" if self.fsync else "off", "shared_buffers": "64MB",
@@ -87,7 +88,12 @@ class Postgres:
             self.process = subprocess.Popen(
                 [*as_postgres(), POSTGRES_BIN / "postgres", "-D", self.folder / "data", *flags], stderr=log, cwd="/"
             )
-        wait_until(self.answers, "postgres answers")
+        wait_until(lambda: self.answers() or self.has_ended(), "postgres answers")
+        if self.has_ended():
+            raise RuntimeError(f"postgres ended: {(self.folder / 'log').read_text()[-2000:]}")
+
+    def has_ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
 
     def answers(self) -> bool:
         with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.dsn("postgres"), connect_timeout=2):

@@ -1,0 +1,68 @@
+"""A power cut: the processes are gone, and with them every byte that was not synced.
+
+The servers run with the library built from `power_cut.c` preloaded (`environment`). After they were killed,
+`cut(root, undo)` takes back what they had written and not synced. Nothing to revert: what is lost is lost.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("power_cut.c")
+RECORD = struct.Struct("<QQQ")
+
+
+def build(folder: Path) -> Path:
+    """Compile the library into `folder` and give its path. Raises CalledProcessError with the compiler's words."""
+    library = folder / "power_cut.so"
+    command = ["cc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", str(library), str(SOURCE)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    return library
+
+
+def environment(library: Path, root: Path, undo: Path, *, lie: bool = False) -> dict[str, str]:
+    """What a server's environment needs. `lie`: syncs say yes and keep nothing, as on a disk that lies."""
+    undo.mkdir(parents=True, exist_ok=True)
+    undo.chmod(0o777)  # servers of several users share it
+    found = {"LD_PRELOAD": str(library), "POWER_CUT_ROOT": str(root), "POWER_CUT_UNDO": str(undo)}
+    return found | ({"POWER_CUT_LIE": "1"} if lie else {})
+
+
+def cut(root: Path, undo: Path) -> int:
+    """Take back every byte below `root` that was not synced; gives the number of changes. The servers must be gone."""
+    by_inode = {path.stat().st_ino: path for path in root.rglob("*") if path.is_file() and not path.is_symlink()}
+    taken_back = 0
+    for log in undo.iterdir():
+        records = list(_records(log.read_bytes()))
+        path = by_inode.get(int(log.name))
+        if path is not None and records:
+            _restore(path, records)
+            taken_back += len(records)
+        log.unlink()
+    return taken_back
+
+
+def _records(data: bytes) -> list[tuple[int, int, bytes]]:
+    """(offset, old size, old bytes) in the order of writing; a torn last record belongs to a write that never began."""
+    found, at = [], 0
+    while at + RECORD.size <= len(data):
+        offset, length, old_size = RECORD.unpack_from(data, at)
+        at += RECORD.size
+        if at + length > len(data):
+            break
+        found.append((offset, old_size, data[at : at + length]))
+        at += length
+    return found
+
+
+def _restore(path: Path, records: list[tuple[int, int, bytes]]) -> None:
+    with path.open("r+b") as file:
+        for offset, old_size, old in reversed(records):
+            file.seek(offset)
+            file.write(old)
+            file.flush()
+            os.ftruncate(file.fileno(), old_size)
+        os.fsync(file.fileno())
