@@ -157,6 +157,7 @@ class EngineStream:
                 if oldest.deadline > now:
                     break
                 del self._pending[request]
-                self._outbox = [pending for pending in self._outbox if pending is not oldest]
                 if not oldest.answer.done():
                     oldest.answer.set_result(NoResult.NOT_ANSWERED if oldest.sent else NoResult.NEVER_SENT)
+            # In the same turn: what was given up unsent must not be sent any more.
+            self._outbox = [pending for pending in self._outbox if not pending.answer.done()]

@@ -50,10 +50,11 @@ class Pipeline:
              str(self.folder / "journal"), "--symbols", ",".join(SYMBOLS)],
         )  # fmt: skip
 
-    def start_gateway(self, number: int) -> None:
+    def start_gateway(self, number: int, drain_ms: int = 300) -> None:
         self.start(
             f"gateway-{number}", [sys.executable, "-m", "target_system.gateway"], GATEWAY_NAME=f"gateway-{number}",
-            GATEWAY_PORT=self.gateway_ports[number], GATEWAY_PRICE_TICKS_MAX=10_000, **self._common("GATEWAY"),
+            GATEWAY_PORT=self.gateway_ports[number], GATEWAY_PRICE_TICKS_MAX=10_000, GATEWAY_DRAIN_MS=drain_ms,
+            **self._common("GATEWAY"),
         )  # fmt: skip
 
     def start_settler(self) -> None:

@@ -143,3 +143,18 @@ async def test_paths_that_do_not_exist_are_problems_too(desk: Desk) -> None:
     assert kind(await desk.alice.put("/v1/orders")) == "http"
     assert kind(await desk.alice.delete("/v1/orders/x")) == "invalid-request"
     assert kind(await desk.alice.get("/v1/book/NONE")) == "not-found"
+
+
+async def test_an_order_given_up_before_it_was_sent_is_never_sent(ledger_dsn: str, redis_url: str) -> None:
+    async with open_desk(ledger_dsn, redis_url, engine_deadline_ms=100) as desk:
+        await eventually(lambda: bool(desk.engine.streams), "the engine serves the stream")
+        symbols, desk.engine.book.symbols = desk.engine.book.symbols, ("OTHER",)
+        desk.engine.break_streams()
+        await eventually(lambda: not desk.gateway.engine.is_connected, "the stream is gone")
+        refused = await desk.alice.post("/v1/orders", json=desk.order())
+        desk.engine.book.symbols = symbols
+        await eventually(lambda: desk.gateway.engine.is_connected, "the stream is back")
+        later = await desk.alice.post("/v1/orders", json=desk.order(client_order_id="a-2"))
+        assert (refused.status_code, kind(refused)) == (503, "not-sequenced")
+        assert [result.command.client_order_id for result in desk.engine.book.results] == ["a-2"]
+        assert later.json()["sequence"] == 1
