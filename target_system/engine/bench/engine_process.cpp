@@ -1,5 +1,6 @@
 #include "engine_process.hpp"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -24,11 +25,27 @@ std::vector<std::string> command_line(const std::string& binary, const std::stri
           "--max-orders", std::to_string(header.limits.orders), "--max-ids", std::to_string(ids_max)};
 }
 
+// The engine on the first processor we may use, the caller on the last: waking a thread on another one costs a virtual
+// machine more than the work it is woken for.
+void pin(bool first) {
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  std::vector<std::size_t> processors;
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &allowed)) processors.push_back(cpu);
+  }
+  cpu_set_t chosen;
+  CPU_ZERO(&chosen);
+  CPU_SET(first ? processors.front() : processors.back(), &chosen);
+  ::sched_setaffinity(0, sizeof chosen, &chosen);
+}
+
 [[noreturn]] void become(std::vector<std::string> arguments, int output) {
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  pin(true);
   ::dup2(output, STDOUT_FILENO);
   ::execv(pointers[0], pointers.data());
   std::perror(pointers[0]);
@@ -57,6 +74,7 @@ EngineProcess::EngineProcess(const std::string& binary, const std::string& paren
   process_ = ::fork();
   if (process_ < 0) fail_on("fork", binary);
   if (process_ == 0) become(command_line(binary, directory_.path(), ids_max), ends[1]);
+  pin(false);
   ::close(ends[1]);
   std::FILE* const log = ::fdopen(ends[0], "r");
   address_ = "127.0.0.1:" + started_port(log);

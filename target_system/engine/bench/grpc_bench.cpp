@@ -1,12 +1,15 @@
 // engine-grpc-bench: orders per second over loopback gRPC, journal and sync included; one JSON object.
 //
-// Starts an engine of its own on an empty journal, sends the reference flow as messages of many orders with some in
-// flight, then single orders by unary calls. The flow is encoded beforehand; what is measured is the engine and gRPC.
-// At the end the engine's trade hash must be that of the same commands matched here.
+// Starts engines of its own on empty journals, sends the reference flow as messages of many orders with some in flight,
+// then single orders by unary calls. The flow is encoded beforehand; what is measured is the engine and gRPC. Each run is
+// done with the journal in memory (/dev/shm), where a sync is free, and on the disk of --directory; medians. At the end
+// the engine's trade hash must be that of the same commands matched here.
 
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <cstdio>
 #include <filesystem>
@@ -32,6 +35,7 @@ struct Arguments {
   u64 per_message = 64;
   u64 in_flight = 8;
   u64 unary_in_flight = 32;
+  u64 repetitions = 3;
 };
 
 constexpr auto kDeadline = std::chrono::seconds(120);
@@ -63,81 +67,95 @@ std::vector<grpc::ByteBuffer> encode_messages(const std::vector<Command>& comman
   return messages;
 }
 
-// Keeps `in_flight` messages unanswered until all are answered.
-class StreamLoad final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+// Keeps `in_flight` messages unanswered until all are answered; one thread, one completion queue. Where several messages
+// may go they leave together.
+class StreamLoad {
  public:
-  StreamLoad(std::vector<grpc::ByteBuffer>& messages, const Arguments& arguments)
-      : messages_(messages), per_message_(arguments.per_message), in_flight_(arguments.in_flight), wanted_(arguments.orders) {}
-
-  void begin() {
-    StartRead(&read_);
-    const std::lock_guard lock(mutex_);
-    write_if_allowed();
-    StartCall();
+  StreamLoad(grpc::GenericStub& stub, const std::vector<grpc::ByteBuffer>& messages, const Arguments& arguments)
+      : messages_(messages),
+        per_message_(arguments.per_message),
+        in_flight_(arguments.in_flight),
+        wanted_(arguments.orders) {
+    context_.set_deadline(std::chrono::system_clock::now() + kDeadline);
+    stream_ = stub.PrepareCall(&context_, "/lab.engine.v1.Engine/Stream", &queue_);
   }
 
-  void OnWriteDone(bool ok) override {
-    const std::lock_guard lock(mutex_);
-    writing_ = false;
-    if (ok) write_if_allowed();
-  }
-
-  void OnReadDone(bool ok) override {
-    if (!ok) return;
-    const u64 more = count_results(read_);
-    {
-      const std::lock_guard lock(mutex_);
-      results_ += more;
-      write_if_allowed();
-      if (results_ == wanted_) StartWritesDone();
+  grpc::Status run() {
+    stream_->StartCall(tag(Step::kStarted));
+    void* done = nullptr;
+    for (bool ok = false; queue_.Next(&done, &ok);) {
+      const auto step = static_cast<Step>(reinterpret_cast<std::uintptr_t>(done));
+      if (step == Step::kFinished) break;
+      if (ok) {
+        follow(step);
+      } else if (step != Step::kRead || results_ != wanted_) {
+        stream_->Finish(&status_, tag(Step::kFinished));
+      }
     }
-    StartRead(&read_);
-  }
-
-  void OnDone(const grpc::Status& status) override {
-    const std::lock_guard lock(mutex_);
-    status_ = status;
-    done_ = true;
-    finished_.notify_one();
-  }
-
-  grpc::Status wait() {
-    std::unique_lock lock(mutex_);
-    finished_.wait(lock, [this] { return done_; });
     if (status_.ok() && results_ != wanted_) return {grpc::StatusCode::DATA_LOSS, "results are missing"};
     return status_;
   }
 
  private:
-  void write_if_allowed() {
-    if (writing_ || next_ == messages_.size() || next_ - results_ / per_message_ >= in_flight_) return;
-    writing_ = true;
-    StartWrite(&messages_[next_++]);
+  enum class Step : std::uintptr_t { kStarted, kRead, kWritten, kClosed, kFinished };
+
+  static void* tag(Step step) { return reinterpret_cast<void*>(static_cast<std::uintptr_t>(step)); }
+
+  void follow(Step step) {
+    switch (step) {
+      case Step::kStarted:
+        stream_->Read(&read_, tag(Step::kRead));
+        break;
+      case Step::kRead:
+        results_ += count_results(read_);
+        stream_->Read(&read_, tag(Step::kRead));
+        break;
+      case Step::kWritten:
+        writing_ = false;
+        break;
+      case Step::kClosed:
+        stream_->Finish(&status_, tag(Step::kFinished));
+        return;
+      case Step::kFinished:
+        return;
+    }
+    write();
   }
 
-  std::vector<grpc::ByteBuffer>& messages_;
+  void write() {
+    if (writing_) return;
+    if (results_ == wanted_) {
+      writing_ = true;
+      stream_->WritesDone(tag(Step::kClosed));
+      return;
+    }
+    const u64 allowed = std::min<u64>(results_ / per_message_ + in_flight_, messages_.size());
+    if (next_ >= allowed) return;
+    writing_ = true;
+    grpc::WriteOptions options;
+    if (next_ + 1 < allowed) options.set_buffer_hint();
+    stream_->Write(messages_[next_++], options, tag(Step::kWritten));
+  }
+
+  const std::vector<grpc::ByteBuffer>& messages_;
   const u64 per_message_;
   const u64 in_flight_;
   const u64 wanted_;
+  grpc::CompletionQueue queue_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream_;
   grpc::ByteBuffer read_;
-  std::mutex mutex_;
-  std::condition_variable finished_;
   grpc::Status status_;
   u64 next_ = 0;
   u64 results_ = 0;
   bool writing_ = false;
-  bool done_ = false;
 };
 
 double stream_per_s(grpc::GenericStub& stub, const std::vector<Command>& commands, const Arguments& arguments) {
-  std::vector<grpc::ByteBuffer> messages = encode_messages(commands, arguments.per_message);
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kDeadline);
-  StreamLoad load(messages, arguments);
-  stub.PrepareBidiStreamingCall(&context, "/lab.engine.v1.Engine/Stream", {}, &load);
+  const std::vector<grpc::ByteBuffer> messages = encode_messages(commands, arguments.per_message);
+  StreamLoad load(stub, messages, arguments);
   const u64 started_ns = now_ns();
-  load.begin();
-  const grpc::Status status = load.wait();
+  const grpc::Status status = load.run();
   const u64 duration_ns = now_ns() - started_ns;
   if (!status.ok()) throw std::runtime_error("the stream failed: " + status.error_message());
   return static_cast<double>(commands.size()) * 1e9 / static_cast<double>(duration_ns);
@@ -209,28 +227,64 @@ v1::StatusReply ask_status(v1::Engine::Stub& stub) {
   return reply;
 }
 
-int run(const Arguments& arguments) {
-  const std::vector<Command> commands = flow_commands(arguments.orders);
-  EngineProcess engine(arguments.engine, arguments.directory, arguments.orders + arguments.unary);
+struct Measured {
+  double stream_per_s;
+  double engine_ns;  // CPU time per order
+  double client_ns;
+  double unary_per_s;
+  bool agrees;
+};
+
+// A fresh engine with its journal below `directory`.
+Measured measure(const std::string& directory, const std::vector<Command>& commands, const Arguments& arguments) {
+  EngineProcess engine(arguments.engine, directory, arguments.orders + arguments.unary);
   grpc::ChannelArguments channel_arguments;
   channel_arguments.SetMaxReceiveMessageSize(64 << 20);
   const auto channel = grpc::CreateCustomChannel(engine.address(), grpc::InsecureChannelCredentials(), channel_arguments);
   grpc::GenericStub generic(channel);
   v1::Engine::Stub stub(channel);
+  const auto orders = static_cast<double>(arguments.orders);
 
-  const double cpu_before_s = engine.cpu_seconds();
-  const double stream = stream_per_s(generic, commands, arguments);
-  const double cpu_s = engine.cpu_seconds() - cpu_before_s;
+  Measured measured{};
+  const double engine_before_s = engine.cpu_seconds();
+  const u64 client_before_ns = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
+  measured.stream_per_s = stream_per_s(generic, commands, arguments);
+  measured.engine_ns = (engine.cpu_seconds() - engine_before_s) * 1e9 / orders;
+  measured.client_ns = static_cast<double>(nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - client_before_ns) / orders;
   const v1::StatusReply status = ask_status(stub);
-  const bool agrees = status.trade_hash() == trade_hash_of(commands) && status.synced_sequence() == arguments.orders;
-  const double unary = UnaryLoad(stub, arguments.unary, arguments.unary_in_flight).run();
-  std::printf(R"({"cpp_stream_orders_per_s": %.0f, "unary_per_s": %.0f, "orders": %llu, "orders_per_message": %llu, )"
-              R"("messages_in_flight": %llu, "engine_cpu_ns_per_order": %.0f, "agrees_with_replay": %s})"
+  measured.agrees = status.trade_hash() == trade_hash_of(commands) && status.synced_sequence() == arguments.orders;
+  measured.unary_per_s = UnaryLoad(stub, arguments.unary, arguments.unary_in_flight).run();
+  return measured;
+}
+
+double median(const std::vector<Measured>& runs, double Measured::*figure) {
+  std::vector<double> values;
+  for (const Measured& run : runs) values.push_back(run.*figure);
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+int run(const Arguments& arguments) {
+  const std::vector<Command> commands = flow_commands(arguments.orders);
+  std::vector<Measured> in_memory, on_disk;
+  for (u64 turn = 0; turn < arguments.repetitions; ++turn) {
+    in_memory.push_back(measure("/dev/shm", commands, arguments));
+    on_disk.push_back(measure(arguments.directory, commands, arguments));
+  }
+  const auto agrees = [](const Measured& run) { return run.agrees; };
+  const bool all_agree = std::ranges::all_of(in_memory, agrees) && std::ranges::all_of(on_disk, agrees);
+  std::printf(R"({"cpp_stream_orders_per_s": %.0f, "cpp_stream_on_disk_orders_per_s": %.0f, "unary_per_s": %.0f, )"
+              R"("unary_on_disk_per_s": %.0f, "engine_cpu_ns_per_order": %.0f, "client_cpu_ns_per_order": %.0f, )"
+              R"("orders": %llu, "orders_per_message": %llu, "messages_in_flight": %llu, "repetitions": %llu, )"
+              R"("agrees_with_replay": %s})"
               "\n",
-              stream, unary, static_cast<unsigned long long>(arguments.orders),
-              static_cast<unsigned long long>(arguments.per_message), static_cast<unsigned long long>(arguments.in_flight),
-              cpu_s * 1e9 / static_cast<double>(arguments.orders), agrees ? "true" : "false");
-  return agrees ? 0 : 3;
+              median(in_memory, &Measured::stream_per_s), median(on_disk, &Measured::stream_per_s),
+              median(in_memory, &Measured::unary_per_s), median(on_disk, &Measured::unary_per_s),
+              median(in_memory, &Measured::engine_ns), median(in_memory, &Measured::client_ns),
+              static_cast<unsigned long long>(arguments.orders), static_cast<unsigned long long>(arguments.per_message),
+              static_cast<unsigned long long>(arguments.in_flight),
+              static_cast<unsigned long long>(arguments.repetitions), all_agree ? "true" : "false");
+  return all_agree ? 0 : 3;
 }
 
 bool parse(int argc, char** argv, Arguments& arguments) {
@@ -245,9 +299,12 @@ bool parse(int argc, char** argv, Arguments& arguments) {
     else if (flag == "--unary") arguments.unary = std::stoull(value);
     else if (flag == "--per-message") arguments.per_message = std::stoull(value);
     else if (flag == "--in-flight") arguments.in_flight = std::stoull(value);
+    else if (flag == "--repetitions") arguments.repetitions = std::stoull(value);
     else return false;
   }
-  return argc % 2 == 1 && arguments.orders > 0 && arguments.unary > 0 && arguments.per_message > 0 && arguments.in_flight > 0;
+  const std::array counts{arguments.orders, arguments.unary, arguments.per_message, arguments.in_flight,
+                          arguments.repetitions};
+  return argc % 2 == 1 && std::ranges::all_of(counts, [](u64 count) { return count > 0; });
 }
 
 }  // namespace
@@ -257,7 +314,7 @@ int main(int argc, char** argv) {
   lab::engine::bench::Arguments arguments;
   if (!lab::engine::bench::parse(argc, argv, arguments)) {
     std::fprintf(stderr, "usage: engine-grpc-bench [--engine PATH] [--directory DIR] [--orders N] [--unary N]\n"
-                         "                         [--per-message N] [--in-flight N]\n");
+                         "                         [--per-message N] [--in-flight N] [--repetitions N]\n");
     return 2;
   }
   try {

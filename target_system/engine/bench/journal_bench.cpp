@@ -22,8 +22,8 @@ void write_journal(u64 events, const std::string& directory) {
   Buffer buffer;
   u64 sequence = 0;
   for (const Command& command : flow_commands(events)) {
-    const auto payload = matcher->execute(command, Sequence(++sequence), kRecordHeadBytes, buffer);
-    seal_record(buffer.data() + payload.offset - kRecordHeadBytes, buffer.size() - payload.offset);
+    const auto done = matcher->execute(command, Sequence(++sequence), kRecordHeadBytes, buffer);
+    seal_record(buffer.data() + done.offset - kRecordHeadBytes, buffer.size() - done.offset);
     if (buffer.size() < (1U << 20)) continue;
     writer.append(buffer.view());
     buffer.clear();
@@ -37,13 +37,12 @@ double replay_once(const std::string& directory) {
   const auto matcher = std::make_unique<Matcher>(reader.header().limits, reader.size() / kRecordHeadBytes);
   Buffer scratch;
   Bytes payload;
-  Command command;
+  Replayed replayed;
   u64 sequence = 0;
   const u64 started_ns = now_ns();
   while (reader.next(payload)) {
-    if (!replay_record(payload, Sequence(++sequence), *matcher, scratch, command).empty()) {
-      throw std::runtime_error("the replay differs from what was written");
-    }
+    replay_record(payload, Sequence(++sequence), *matcher, scratch, replayed);
+    if (!replayed.problem.empty()) throw std::runtime_error("the replay differs from what was written");
   }
   return static_cast<double>(sequence) * 1e9 / static_cast<double>(now_ns() - started_ns);
 }

@@ -1,7 +1,6 @@
 // The engine server: recovers its journal, answers over gRPC, and stops cleanly on SIGTERM.
 // Exit codes: 0 stopped as asked, 1 the system failed it, 2 flags that cannot be, 3 a damaged journal.
 
-#include <grpcpp/grpcpp.h>
 #include <prometheus/exposer.h>
 
 #include <chrono>
@@ -65,14 +64,8 @@ int serve(const Options& options, State& state, JournalWriter& journal) {
   metrics->set_thread_times([&pipeline] { return pipeline.thread_times(); });
   Service service(pipeline, *metrics, options.header.symbols);
 
-  int port = 0;
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.SetMaxReceiveMessageSize(16 << 20);
-  builder.RegisterService(&service);
-  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr || port == 0) {
+  const int port = service.start(options.listen);
+  if (port == 0) {
     log(Level::kError, "listen_failed", {{"address", options.listen}, {"next", "give --listen a free port"}});
     return kBadInput;
   }
@@ -89,8 +82,7 @@ int serve(const Options& options, State& state, JournalWriter& journal) {
   ::sigwait(&signals, &signal);
   log(Level::kInfo, "stopping", {{"signal", ::strsignal(signal)}});
   const bool drained = pipeline.drain(kDrainDeadline);
-  service.end_streams();
-  server->Shutdown(std::chrono::system_clock::now() + kShutdownDeadline);
+  service.stop(kShutdownDeadline);
   exposer.RemoveCollectable(metrics);
   log(drained ? Level::kInfo : Level::kError, "stopped",
       {{"synced_sequence", pipeline.synced().value}, {"all_answered", drained ? "yes" : "no"}});

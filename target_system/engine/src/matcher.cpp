@@ -1,19 +1,22 @@
 #include "engine/matcher.hpp"
 
 #include <algorithm>
-#include <string>
 
 namespace lab::engine {
 
-std::string replay_record(Bytes payload, Sequence expected, Matcher& matcher, Buffer& scratch, Command& command) {
+void replay_record(Bytes payload, Sequence expected, Matcher& matcher, Buffer& scratch, Replayed& out) {
   Sequence sequence;
-  command = Command{};
-  if (!decode_stored_command(payload, sequence, command) || !is_well_formed(command)) return "is no sequenced command";
-  if (sequence != expected) return "has sequence number " + std::to_string(sequence.value);
-  scratch.clear();
-  matcher.execute(command, sequence, 0, scratch);
-  if (!std::ranges::equal(scratch.view(), payload)) return "holds another result than its command gives now";
-  return {};
+  out.command = Command{};
+  out.problem.clear();
+  if (!decode_stored_command(payload, sequence, out.command) || !is_well_formed(out.command)) {
+    out.problem = "is no sequenced command";
+  } else if (sequence != expected) {
+    out.problem = "has sequence number " + std::to_string(sequence.value);
+  } else {
+    scratch.clear();
+    out.verdict = matcher.execute(out.command, sequence, 0, scratch).verdict;
+    if (!std::ranges::equal(scratch.view(), payload)) out.problem = "holds another result than its command gives now";
+  }
 }
 
 }  // namespace lab::engine

@@ -6,52 +6,40 @@
 #include <mutex>
 #include <optional>
 
-#include "engine/service.hpp"
+#include "calls.hpp"
 
 namespace lab::engine {
 
-// A message with its commands decoded, or null where the bytes are none.
-std::unique_ptr<Message> decode_message(const grpc::ByteBuffer& bytes, bool is_batch, const DigestKey& key);
-
-// Gives the message to the pipeline, or answers it here, refused.
-void submit_or_refuse(Pipeline& pipeline, std::unique_ptr<Message> message);
-
-class SubmitCall final : public Recipient, public grpc::ServerUnaryReactor {
+class SubmitCall final : public Call, public Recipient {
  public:
-  explicit SubmitCall(grpc::ByteBuffer* response) : response_(response) {}
+  explicit SubmitCall(Service& owner) : Call(owner) {}
 
+  void wait_for_client() override;
   void answer(const Message& message, const Group& group, const Archive& archive) override;
   void flush() override {}
-  bool gone() const override { return cancelled_; }
-  void OnCancel() override { cancelled_ = true; }
-  void OnDone() override { self.reset(); }
-
-  std::shared_ptr<SubmitCall> self;  // until the call is over
+  bool gone() const override { return cancelled(); }
 
  private:
-  grpc::ByteBuffer* response_;
-  std::atomic<bool> cancelled_{false};
+  void begin() override;
+  std::shared_ptr<Call> another() const override { return std::make_shared<SubmitCall>(service); }
+
+  grpc::ByteBuffer request_;
+  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&context};
+  Tag finished_{[](bool) {}};
 };
 
 // Reads on while fewer than kOutstandingMax messages are unanswered; answers in the order of the messages, several at
 // once in one ResultBatch where the writer is the slower one.
-class StreamCall final : public Recipient,
-                         public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
-                         public std::enable_shared_from_this<StreamCall> {
+class StreamCall final : public Call, public Recipient {
  public:
-  explicit StreamCall(Service& service) : service_(service) {}
+  explicit StreamCall(Service& owner) : Call(owner) {}
 
-  void begin() { StartRead(&read_); }
+  void wait_for_client() override;
   void end(const grpc::Status& why);  // no more messages are read
 
   void answer(const Message& message, const Group& group, const Archive& archive) override;
   void flush() override { act(); }
-  bool gone() const override { return cancelled_; }
-
-  void OnReadDone(bool ok) override;
-  void OnWriteDone(bool ok) override;
-  void OnCancel() override { cancelled_ = true; }
-  void OnDone() override { service_.forget(this); }
+  bool gone() const override { return cancelled(); }
 
  private:
   static constexpr std::size_t kOutstandingMax = 256;  // messages
@@ -62,13 +50,24 @@ class StreamCall final : public Recipient,
     bool read = false;
     std::optional<grpc::Status> finish;
   };
+
+  void begin() override;
+  std::shared_ptr<Call> another() const override { return std::make_shared<StreamCall>(service); }
+  void over() override { service.closed(*this); }
+
+  void was_read(bool ok);
+  void was_written(bool ok);
   Next decide();  // under mutex_
   void act();
   void gather();
 
-  Service& service_;
+  grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_{&context};
+  Tag read_done_{[this](bool ok) { was_read(ok); }};
+  Tag write_done_{[this](bool ok) { was_written(ok); }};
+  Tag finished_{[](bool) {}};
   grpc::ByteBuffer read_;
   grpc::ByteBuffer write_;
+
   std::mutex mutex_;  // guards what follows
   std::deque<std::optional<grpc::Slice>> answers_;  // of the messages from first_ticket_ on, in their order
   u64 first_ticket_ = 0;
@@ -77,9 +76,8 @@ class StreamCall final : public Recipient,
   bool writing_ = false;
   bool no_more_reads_ = false;
   bool broken_ = false;
-  bool finished_ = false;
+  bool finished_already_ = false;
   grpc::Status verdict_ = grpc::Status::OK;
-  std::atomic<bool> cancelled_{false};
 };
 
 }  // namespace lab::engine

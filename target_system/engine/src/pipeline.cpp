@@ -101,6 +101,7 @@ void Pipeline::process(std::unique_ptr<Message> message) {
   message->pending.reserve(count);
   if (count > 1) {
     for (const Digest& digest : message->digests) state_.identities.prefetch(digest);
+    for (const Command& command : message->commands) state_.matcher.market().prefetch(OrderId(command.order_id));
   }
 
   std::unique_lock lock(mutex_);
@@ -149,20 +150,20 @@ void Pipeline::execute(const Command& command, const Digest& digest, Pending& pe
   }
   const Sequence sequence(++state_.last.value);
   state_.identities.claim(known, sequence);
-  const auto payload = state_.matcher.execute(command, sequence, kRecordHeadBytes, open_.bytes);
-  seal_record(open_.bytes.data() + payload.offset - kRecordHeadBytes, open_.bytes.size() - payload.offset);
-  state_.offsets[sequence.value] = open_.file_offset + payload.offset;
+  const auto done = state_.matcher.execute(command, sequence, kRecordHeadBytes, open_.bytes);
+  seal_record(open_.bytes.data() + done.offset - kRecordHeadBytes, open_.bytes.size() - done.offset);
+  state_.offsets[sequence.value] = open_.file_offset + done.offset;
   ++open_.records;
   open_.last_sequence = sequence;
   open_.last_trade_id = state_.matcher.market().tape().last_trade_id;
 
-  const Verdict& verdict = state_.matcher.verdict();
+  const Verdict& verdict = done.verdict;
   counts.commands[command.kind][static_cast<std::size_t>(verdict.outcome)].add(1);
   if (verdict.outcome == Outcome::kRejected) counts.rejects[static_cast<std::size_t>(verdict.reason)].add(1);
   counts.trades.add(state_.matcher.outcomes().fills().size());
   counts.traded_lots.add(verdict.filled.value);
-  pending.offset = payload.offset;
-  pending.size = static_cast<u32>(payload.result_size);
+  pending.offset = done.offset;
+  pending.size = static_cast<u32>(done.result_size);
 }
 
 void Pipeline::run_sync() {

@@ -26,7 +26,7 @@ Recovery recover(const std::string& directory, const JournalHeader& expected, St
   Recovery recovery;
   Buffer scratch;
   Bytes payload;
-  Command command;
+  Replayed replayed;
   while (true) {
     const u64 at = reader.offset();
     if (!reader.next(payload)) break;
@@ -35,11 +35,12 @@ Recovery recover(const std::string& directory, const JournalHeader& expected, St
       throw MismatchError(journal_path(directory) + ": holds more commands than --max-ids " +
                           std::to_string(state.identities.capacity()) + " allows; raise it");
     }
-    if (const auto problem = replay_record(payload, sequence, state.matcher, scratch, command); !problem.empty()) {
+    replay_record(payload, sequence, state.matcher, scratch, replayed);
+    if (!replayed.problem.empty()) {
       throw JournalError(journal_path(directory) + ": byte " + std::to_string(at) + ": record " +
-                         std::to_string(sequence.value) + " " + problem);
+                         std::to_string(sequence.value) + " " + replayed.problem);
     }
-    u32* const place = state.identities.find(digest_of(state.key, command));
+    u32* const place = state.identities.find(digest_of(state.key, replayed.command));
     if (*place != 0) {
       throw JournalError(journal_path(directory) + ": byte " + std::to_string(at) + ": record " +
                          std::to_string(sequence.value) + " repeats the identity of record " + std::to_string(*place));

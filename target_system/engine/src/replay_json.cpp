@@ -86,31 +86,31 @@ void write_command(const Command& command, const std::vector<std::string>& symbo
 
 }  // namespace
 
-void append_result_json(Sequence sequence, const Command& command, const Matcher& matcher,
+void append_result_json(Sequence sequence, const Replayed& replayed, const Outcomes& outcomes,
                         const std::vector<std::string>& symbols, std::string& out) {
-  const Verdict& verdict = matcher.verdict();
+  const Verdict& verdict = replayed.verdict;
   {
     JsonObject object(out);
     object.number("sequence", sequence.value);
     object.word("outcome", name_of(verdict.outcome));
     object.word("reason", name_of(verdict.reason));
-    object.number("order_id", order_id_of(command, sequence).value);
+    object.number("order_id", order_id_of(replayed.command, sequence).value);
     object.number("filled_lots", verdict.filled.value);
     object.number("resting_lots", verdict.resting.value);
     object.number("cancelled_lots", verdict.cancelled.value);
     object.number("resting_price_ticks", verdict.resting_price.value);
-    write_list(object.raw("fills"), matcher.outcomes().fills(), [](JsonObject& item, const Fill& fill) {
+    write_list(object.raw("fills"), outcomes.fills(), [](JsonObject& item, const Fill& fill) {
       item.number("trade_id", fill.trade_id);
       item.number("maker_order_id", fill.maker.value);
       item.number("maker_account", fill.maker_account.value);
       item.number("price_ticks", fill.price.value);
       item.number("quantity_lots", fill.quantity.value);
     });
-    write_list(object.raw("removals"), matcher.outcomes().removals(), [](JsonObject& item, const Removal& removal) {
+    write_list(object.raw("removals"), outcomes.removals(), [](JsonObject& item, const Removal& removal) {
       item.number("order_id", removal.id.value);
       item.number("quantity_lots", removal.quantity.value);
     });
-    write_command(command, symbols, object.raw("command"));
+    write_command(replayed.command, symbols, object.raw("command"));
   }
   out += '\n';
 }

@@ -9,7 +9,7 @@
 namespace lab::engine {
 
 // Appends one line.
-void append_result_json(Sequence sequence, const Command& command, const Matcher& matcher,
+void append_result_json(Sequence sequence, const Replayed& replayed, const Outcomes& outcomes,
                         const std::vector<std::string>& symbols, std::string& out);
 
 std::string books_json(const Market<DenseIds>& market, Sequence sequence, const std::vector<std::string>& symbols);

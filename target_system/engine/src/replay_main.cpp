@@ -72,19 +72,21 @@ Replay replay(JournalReader& reader, Matcher& matcher, const Output& results) {
   Replay done;
   Buffer scratch;
   Bytes payload;
-  Command command;
+  Replayed replayed;
   std::string lines;
   const u64 started_ns = now_ns();
   while (true) {
     const u64 at = reader.offset();
     if (!reader.next(payload)) break;
     const Sequence sequence(++done.commands);
-    if (const auto problem = replay_record(payload, sequence, matcher, scratch, command); !problem.empty()) {
-      throw JournalError("byte " + std::to_string(at) + ": record " + std::to_string(sequence.value) + " " + problem);
+    replay_record(payload, sequence, matcher, scratch, replayed);
+    if (!replayed.problem.empty()) {
+      throw JournalError("byte " + std::to_string(at) + ": record " + std::to_string(sequence.value) + " " +
+                         replayed.problem);
     }
-    if (matcher.verdict().outcome == Outcome::kRejected) ++done.rejected;
+    if (replayed.verdict.outcome == Outcome::kRejected) ++done.rejected;
     if (results == nullptr) continue;
-    append_result_json(sequence, command, matcher, reader.header().symbols, lines);
+    append_result_json(sequence, replayed, matcher.outcomes(), reader.header().symbols, lines);
     if (lines.size() < (1U << 20)) continue;
     write_out(results, lines);
     lines.clear();

@@ -200,12 +200,16 @@ TEST_F(JournalTest, AReplayFindsAResultThatIsNotItsCommands) {
   auto written = payloads(3);
   Matcher matcher(kHeader.limits, 1'000);
   Buffer scratch;
-  Command command;
   const auto view = [](const std::string& text) { return Bytes{reinterpret_cast<const u8*>(text.data()), text.size()}; };
-  EXPECT_EQ(replay_record(view(written[0]), Sequence(1), matcher, scratch, command), "");
-  EXPECT_NE(replay_record(view(written[2]), Sequence(2), matcher, scratch, command), "");
+  const auto problem_of = [&](const std::string& payload, u64 number) {
+    Replayed replayed;
+    replay_record(view(payload), Sequence(number), matcher, scratch, replayed);
+    return replayed.problem;
+  };
+  EXPECT_EQ(problem_of(written[0], 1), "");
+  EXPECT_EQ(problem_of(written[2], 2), "has sequence number 3");
   written[1][3] = 5;  // the outcome
-  EXPECT_NE(replay_record(view(written[1]), Sequence(2), matcher, scratch, command), "");
+  EXPECT_EQ(problem_of(written[1], 2), "holds another result than its command gives now");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,10 @@ TARGETS = ("engine", "engine-replay", "engine-bench", "engine-grpc-bench")
 
 @pytest.fixture(scope="session")
 def binaries() -> Path:
-    """Where `engine` and `engine-replay` of the present sources are."""
+    """Where `engine` and `engine-replay` of the present sources are: LAB_ENGINE_BUILD (a sanitizer's build, say), the
+    installed ones, or built here."""
+    if (elsewhere := os.environ.get("LAB_ENGINE_BUILD")) is not None:
+        return Path(elsewhere)
     if installed.check().ok:
         return installed.engine_dir()
     configure = ["cmake", "-S", str(installed.SOURCES), "-B", str(BUILD_HERE), "-G", "Ninja"]

@@ -6,6 +6,7 @@
 // hits the first of its bucket costs what the array costs.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 
 #include "engine/slab.hpp"
@@ -16,12 +17,12 @@ class DenseIds {
  public:
   DenseIds(u64 last_id, u32 /*orders*/) : refs_(last_id + 1, Touch::kNow) {}
 
-  bool holds(u64 id) const { return id < refs_.size(); }
+  void prefetch(u64 id) const { __builtin_prefetch(refs_.data() + std::min<u64>(id, refs_.size() - 1)); }
   void insert(u64 id, Ref ref, Slab& /*slab*/) { refs_[id] = ref; }
   void erase(u64 /*id*/, Ref /*ref*/, Slab& /*slab*/) {}
 
   Ref find(u64 id, const Slab& slab) const {
-    if (id == 0 || !holds(id)) [[unlikely]] return 0;
+    if (id == 0 || id >= refs_.size()) [[unlikely]] return 0;
     const Ref ref = refs_[id];
     return slab.node(ref).id == id ? ref : 0;
   }
@@ -35,7 +36,7 @@ class HashIds {
   HashIds(u64 /*last_id*/, u32 orders)
       : buckets_(std::bit_ceil(u64{orders} * 2), Touch::kNow), shift_(64 - std::countr_zero(buckets_.size())) {}
 
-  bool holds(u64 /*id*/) const { return true; }
+  void prefetch(u64 id) const { __builtin_prefetch(buckets_.data() + hash(id)); }
 
   void insert(u64 id, Ref ref, Slab& slab) {
     Ref& bucket = bucket_of(id);

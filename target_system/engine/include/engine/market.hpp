@@ -52,6 +52,9 @@ class Market {
   Verdict mass_cancel(const Order& order, Sink& sink);
   Verdict set_halted(Symbol symbol, bool halted);
 
+  // Brings near what finding this order will touch; for callers that know some commands ahead.
+  void prefetch(OrderId id) const { ids_.prefetch(id.value); }
+
   // Puts an order behind those of its level without matching: for snapshots, in the order of each_resting().
   void restore(const RestingOrder& order);
   void restore_symbol(Symbol symbol, bool halted, Ticks last_trade_price);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/buffer.hpp"
@@ -38,28 +39,30 @@ class Matcher {
   // `last_sequence`: the highest that will ever be given.
   Matcher(const Limits& limits, u64 last_sequence) : market_(limits, last_sequence), outcomes_(limits.orders) {}
 
-  struct Payload {
-    std::size_t offset;       // in the buffer
-    std::size_t result_size;  // without the command behind it
+  struct Executed {
+    Verdict verdict;
+    std::size_t offset = 0;       // of the payload in the buffer
+    std::size_t result_size = 0;  // without the command behind it
   };
 
   // Matches a well-formed command and appends its payload behind `head` free bytes.
-  Payload execute(const Command& command, Sequence sequence, std::size_t head, Buffer& buffer) {
+  Executed execute(const Command& command, Sequence sequence, std::size_t head, Buffer& buffer) {
     outcomes_.clear();
     const Order order = order_of(command, sequence);
-    const Verdict verdict = market_.apply(order, outcomes_);
+    // Made in its place: a copy of what was just written in parts would wait for the store buffer.
+    Executed done{.verdict = market_.apply(order, outcomes_)};
     const auto fills = outcomes_.fills();
     const auto removals = outcomes_.removals();
     u8* const start = head + buffer.reserve(head + kVerdictBytesMax + kCommandBytesMax + fills.size() * kFillBytesMax +
                                             removals.size() * kRemovalBytesMax);
-    u8* const middle = encode_result(sequence, order.id, verdict, fills, removals, start);
+    u8* const middle = encode_result(sequence, order.id, done.verdict, fills, removals, start);
     buffer.end_at(encode_command_field(command, middle));
-    verdict_ = verdict;  // here, not above: a copy of what was just written in parts would wait for the store buffer
-    return {static_cast<std::size_t>(start - buffer.data()), static_cast<std::size_t>(middle - start)};
+    done.offset = static_cast<std::size_t>(start - buffer.data());
+    done.result_size = static_cast<std::size_t>(middle - start);
+    return done;
   }
 
-  // Of the command that was executed last.
-  const Verdict& verdict() const { return verdict_; }
+  // Fills and removals of the command that was executed last.
   const Outcomes& outcomes() const { return outcomes_; }
 
   Market<DenseIds>& market() { return market_; }
@@ -68,10 +71,14 @@ class Matcher {
  private:
   Market<DenseIds> market_;
   Outcomes outcomes_;
-  Verdict verdict_;
 };
 
-// Why `payload` is not what the matcher gives for its command as number `expected`; empty if it is.
-std::string replay_record(Bytes payload, Sequence expected, Matcher& matcher, Buffer& scratch, Command& command);
+// Matches the command of a record again.
+struct Replayed {
+  Command command;
+  Verdict verdict;
+  std::string problem;  // why the record is not what its command gives as number `expected`; empty if it is
+};
+void replay_record(Bytes payload, Sequence expected, Matcher& matcher, Buffer& scratch, Replayed& out);
 
 }  // namespace lab::engine

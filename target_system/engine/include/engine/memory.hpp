@@ -33,7 +33,7 @@ class PageArray {
 
   T& operator[](std::size_t index) { return data_[index]; }
   const T& operator[](std::size_t index) const { return data_[index]; }
-  T* data() { return data_; }
+  const T* data() const { return data_; }
   std::size_t size() const { return count_; }
 
  private:

@@ -1,10 +1,14 @@
 // The gRPC face of the engine. The order path (Submit, Stream, Results) moves raw bytes; wire.hpp reads and writes them.
+//
+// One thread serves all calls. Answers come from the sync thread and from the book thread.
 #pragma once
 
-#include <list>
+#include <grpcpp/grpcpp.h>
+
 #include <memory>
-#include <mutex>
+#include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "engine.grpc.pb.h"
@@ -14,41 +18,44 @@ namespace lab::engine {
 
 class StreamCall;
 
-using ServiceBase = v1::Engine::WithRawCallbackMethod_Submit<v1::Engine::WithRawCallbackMethod_Stream<
-    v1::Engine::WithRawCallbackMethod_Results<v1::Engine::WithCallbackMethod_Book<
-        v1::Engine::WithCallbackMethod_Dump<v1::Engine::WithCallbackMethod_Status<v1::Engine::Service>>>>>>;
-
-class Service final : public ServiceBase {
+class Service {
  public:
-  Service(Pipeline& pipeline, Metrics& metrics, std::vector<std::string> symbols)
-      : pipeline_(pipeline), metrics_(metrics), symbols_(std::move(symbols)) {}
+  using Async = v1::Engine::WithRawMethod_Submit<v1::Engine::WithRawMethod_Stream<
+      v1::Engine::WithRawMethod_Results<v1::Engine::WithAsyncMethod_Book<
+          v1::Engine::WithAsyncMethod_Dump<v1::Engine::WithAsyncMethod_Status<v1::Engine::Service>>>>>>;
 
-  // Ends each open stream as soon as its last result is written.
-  void end_streams();
+  Service(Pipeline& pipeline, Metrics& metrics, std::vector<std::string> symbols);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
 
-  grpc::ServerUnaryReactor* Submit(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
-                                   grpc::ByteBuffer* response) override;
-  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Stream(grpc::CallbackServerContext* context) override;
-  grpc::ServerUnaryReactor* Results(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
-                                    grpc::ByteBuffer* response) override;
-  grpc::ServerUnaryReactor* Book(grpc::CallbackServerContext* context, const v1::BookRequest* request,
-                                 v1::BookReply* response) override;
-  grpc::ServerWriteReactor<v1::RestingOrders>* Dump(grpc::CallbackServerContext* context,
-                                                    const v1::DumpRequest* request) override;
-  grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context, const v1::StatusRequest* request,
-                                   v1::StatusReply* response) override;
+  // Answers at `address` from now on. The port, or 0 if the address cannot be had.
+  int start(const std::string& address);
+  // Ends each stream when its last result is written, then the server; calls still open at the deadline are cut.
+  void stop(std::chrono::milliseconds deadline);
 
   Pipeline& pipeline() { return pipeline_; }
   Metrics& metrics() { return metrics_; }
-  void forget(StreamCall* call);
+  const std::vector<std::string>& symbols() const { return symbols_; }
+  Async& async() { return async_; }
+  grpc::ServerCompletionQueue& queue() { return *queue_; }
+
+  void opened(StreamCall& stream);
+  void closed(StreamCall& stream);
 
  private:
+  void serve();
+
   Pipeline& pipeline_;
   Metrics& metrics_;
   std::vector<std::string> symbols_;
-  std::mutex mutex_;  // guards calls_ and ending_
-  std::list<std::shared_ptr<StreamCall>> calls_;
-  bool ending_ = false;
+  Async async_;
+  std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  std::unique_ptr<grpc::Server> server_;
+  std::thread thread_;
+  std::mutex mutex_;  // guards what follows
+  std::set<StreamCall*> streams_;
+  bool stopping_ = false;
 };
 
 }  // namespace lab::engine
