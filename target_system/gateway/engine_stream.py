@@ -48,7 +48,8 @@ class Pending:
     command: pb.Command
     answer: asyncio.Future[pb.Result | NoResult]
     deadline: float
-    sent: bool = False
+    sent: int = 0
+    """How often: more than once after a broken stream."""
 
 
 class StreamWatcher(Protocol):
@@ -101,15 +102,18 @@ class EngineStream:
         while self._outbox and self._stream is not None:
             batch, self._outbox = self._outbox[:BATCH_MAX], self._outbox[BATCH_MAX:]
             for pending in batch:
-                pending.sent = True
+                pending.sent += 1
             self._watcher.batch_sent(len(batch))
             self._stream.send(pb.CommandBatch(commands=[pending.command for pending in batch]).SerializeToString())
 
     def _deliver(self, message: bytes) -> None:
         for result in pb.ResultBatch.FromString(message).results:
             pending = self._pending.pop(result.request, None)
-            if pending is not None and not pending.answer.done():
-                pending.answer.set_result(result)
+            if pending is None or pending.answer.done():
+                continue
+            # "It did not happen" is said of this sending; an earlier one, over a stream that broke, may have.
+            in_doubt = result.outcome == pb.NOT_SEQUENCED and pending.sent > 1
+            pending.answer.set_result(NoResult.NOT_ANSWERED if in_doubt else result)
 
     async def run(self) -> None:
         sweeper = asyncio.create_task(self._sweep())

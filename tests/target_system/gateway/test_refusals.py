@@ -158,3 +158,13 @@ async def test_an_order_given_up_before_it_was_sent_is_never_sent(ledger_dsn: st
         assert (refused.status_code, kind(refused)) == (503, "not-sequenced")
         assert [result.command.client_order_id for result in desk.engine.book.results] == ["a-2"]
         assert later.json()["sequence"] == 1
+
+
+async def test_a_refusal_of_a_second_sending_does_not_deny_the_first(desk: Desk) -> None:
+    desk.engine.is_silent = True
+    waiting = asyncio.create_task(desk.alice.post("/v1/orders", json=desk.order()))
+    await eventually(lambda: bool(desk.engine.book.results), "the engine has the order")
+    desk.engine.is_silent, desk.engine.refuses = False, True
+    desk.engine.break_streams()
+    answer = await waiting
+    assert (answer.status_code, kind(answer)) == (504, "outcome-unknown")
