@@ -17,6 +17,7 @@ from analysis.finding import Figure, Interval
 LEVEL = 0.95
 REPETITIONS_MIN = 3
 BATCHES = 5
+BATCH_MEANS = f"batch means, {BATCHES} batches of a window's seconds"
 
 
 def over_repetitions(means: Sequence[float]) -> Interval:
@@ -32,11 +33,16 @@ def over_seconds(values: Sequence[float] | np.ndarray) -> Interval | None:
     if len(values) < 2 * BATCHES:
         return None
     batches = np.array_split(np.asarray(values, dtype=float), BATCHES)
-    return _student([float(batch.mean()) for batch in batches], f"batch means, {BATCHES} batches of a window's seconds")
+    return _student([float(batch.mean()) for batch in batches], BATCH_MEANS)
 
 
 def of_windows(windows: Sequence[Sequence[float] | np.ndarray]) -> Interval | None:
-    """Interval for the mean of one configuration; `windows` holds the per-second values of each repetition."""
+    """Interval for the mean of what cannot be negative; `windows` holds the per-second values of each repetition."""
+    interval = _of_windows(windows)
+    return Interval(max(0.0, interval.low), interval.high, interval.method) if interval else None
+
+
+def _of_windows(windows: Sequence[Sequence[float] | np.ndarray]) -> Interval | None:
     means = [float(np.mean(values)) for values in windows if len(values)]
     if len(means) >= REPETITIONS_MIN:
         return over_repetitions(means)
@@ -47,14 +53,17 @@ def of_windows(windows: Sequence[Sequence[float] | np.ndarray]) -> Interval | No
 
 
 def of_ratios(parts: Sequence[np.ndarray], wholes: Sequence[np.ndarray]) -> Interval | None:
-    """Interval of sum(parts) / sum(wholes), e.g. busy seconds an order; one pair of per-second arrays a repetition."""
-    if len(parts) >= REPETITIONS_MIN:
-        return over_repetitions([part.sum() / whole.sum() for part, whole in zip(parts, wholes, strict=True)])
-    part, whole = np.concatenate(parts), np.concatenate(wholes)
-    if len(part) < 2 * BATCHES:
+    """Interval of sum(parts) / sum(wholes), e.g. busy seconds an order; one pair of per-second arrays a repetition.
+
+    None where too few seconds were measured, or nothing was completed in one of the batches (or repetitions).
+    """
+    method = f"Student's t over {len(parts)} repetitions"
+    if len(parts) < REPETITIONS_MIN:
+        parts, wholes = (np.array_split(np.concatenate(each), BATCHES) for each in (parts, wholes))
+        method = BATCH_MEANS
+    if any(len(whole) < 2 or not whole.sum() for whole in wholes):
         return None
-    batches = zip(np.array_split(part, BATCHES), np.array_split(whole, BATCHES), strict=True)
-    return _student([p.sum() / w.sum() for p, w in batches], f"batch means, {BATCHES} batches of a window's seconds")
+    return _student([part.sum() / whole.sum() for part, whole in zip(parts, wholes, strict=True)], method)
 
 
 def scaled(interval: Interval, factor: float) -> Interval:

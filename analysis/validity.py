@@ -29,7 +29,7 @@ def validity(run: Run) -> list[Finding]:
             _generator(run, configuration),
             _host(run, configuration),
             _little(run, configuration),
-            _steady(run, configuration),
+            _died(run, configuration) or _steady(run, configuration),
         )
         if finding is not None
     ]
@@ -99,6 +99,28 @@ def _host(run: Run, configuration: Configuration) -> Finding:
         ),
         doubt=doubt if full else "",
         next_step=("Stop what else runs on this machine and repeat." if disturbed else relief) if full else "",
+    )
+
+
+def _died(run: Run, configuration: Configuration) -> Finding | None:
+    """A part that died in a window changed what was measured; that is the point of some campaigns, and must be said."""
+    deaths = [
+        str(event["part"])
+        for event in run.events
+        for window in configuration.windows
+        if event["kind"] == "died" and window.measured_from_ns <= event["t_ns"] < window.measured_until_ns
+    ]
+    if not deaths:
+        return None
+    told = f"{', '.join(sorted(set(deaths)))} died while {configuration.name} was measured"
+    return Finding(
+        claim=told,
+        component="cluster",
+        mechanism=Mechanism.MEASUREMENT,
+        status=Bearing.NOTED,
+        configuration=configuration.name,
+        evidence=(Figure("deaths of parts", len(deaths), ""),),
+        doubt=f"{told}: its figures are means over a whole and a broken cluster.",
     )
 
 

@@ -126,7 +126,7 @@ def stacked(bars: Sequence[Row], unit: str, title: str) -> str:
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
-    _legend(axes, columns=5)
+    _legend(axes, columns=4)
     return _svg(figure, title)
 
 
@@ -163,7 +163,8 @@ def timeline(panels: Sequence[Row]) -> str:
         for i, event in enumerate(panel["events"]):
             axes.axvline(event["second"], color=PALETTE[1], linewidth=1.6, linestyle="--")
             height = top * (0.94 - 0.26 * (i % 3))
-            axes.text(event["second"] + 0.1, height, event["what"], color="#a04000", fontsize=9, va="top")
+            side = "right" if event["second"] > 0.7 * last else "left"
+            axes.text(event["second"], height, f" {event['what']} ", color="#a04000", fontsize=9, va="top", ha=side)
         axes.set(ylim=(0, top), xlim=(panel["seconds"][0], last))
         axes.set_title(panel["label"], loc="left", fontsize=10, pad=3)
     every[-1].set_xlabel("seconds since measuring began (grey: warm-up)")

@@ -18,10 +18,15 @@ def closing_lines(run: Run, verdict: Verdict, report_path: Path) -> list[str]:
     return [
         verdict.sentence,
         " | ".join(_rate(run, each) for each in measured.configurations(run)),
-        f"{headline}: {detail}.",
+        f"{_deaths(run)}{headline}: {detail}.",
         f"Report: {report_path}",
         f"Next: {verdict.next}",
     ]
+
+
+def _deaths(run: Run) -> str:
+    died = sorted({str(event["part"]) for event in run.events if event["kind"] == "died"})
+    return f"{', '.join(died)} died during the run; " if died else ""
 
 
 def document(run: Run, verdict: Verdict) -> dict[str, Any]:

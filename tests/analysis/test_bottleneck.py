@@ -11,7 +11,7 @@ from analysis.bottleneck import Status, verdict
 from analysis.finding import Bearing
 from loadgen.record import Invalidity, Run
 from tests.analysis.runs import STAGES, cpu, gateway_bound, stages, topologies
-from tests.loadgen.synthetic import Series, write_run
+from tests.loadgen.synthetic import START_NS, Series, write_run
 
 QUOTAS = {"gateways.cpu_cores": 0.2, "ledger.cpu_cores": 0.4}
 
@@ -89,6 +89,12 @@ def test_a_cluster_that_grew_past_its_peak_is_said_to_carry_less(tmp_path: Path)
     series = [*cpu({"gateway": {1: 0.9, 4: 0.3, 8: 0.1}, "ledger": 0.4})]
     run = sealed(tmp_path, {1: 265, 4: 316, 8: 269}, series, topologies=topologies({}, (1, 4, 8)), host_busy_share=0.97)
     assert verdict(run).sentence.endswith("; 8 gateways carry less, 269 orders/s.")
+
+
+def test_a_part_that_died_while_it_was_measured_is_in_the_doubt(tmp_path: Path) -> None:
+    died = {"t_ns": START_NS + 6 * 10**9, "kind": "died", "part": "gateway-1", "said": "", "log_end": ""}
+    found = verdict(gateway_bound(tmp_path, orders_per_s={1: 100}, events=[died]))
+    assert any(doubt.startswith("gateway-1 died while gateways=1 was measured") for doubt in found.doubt)
 
 
 def test_work_outside_the_lab_that_fills_the_host_is_said(tmp_path: Path) -> None:

@@ -26,6 +26,14 @@ def test_a_window_of_a_few_seconds_gives_no_interval_rather_than_a_wrong_one() -
     assert intervals.of_windows([[1.0, 2.0, 3.0]]) is None
 
 
+def test_a_ratio_has_no_interval_where_a_part_of_the_window_completed_nothing() -> None:
+    busy, orders = np.full(10, 0.2), np.array([100.0] * 6 + [0.0] * 4)
+    assert intervals.of_ratios([busy], [orders]) is None
+    steady = intervals.of_ratios([busy], [np.full(10, 100.0)])
+    assert steady is not None
+    assert (steady.low, steady.high) == pytest.approx((0.002, 0.002))
+
+
 def test_batch_means_cover_the_mean_of_dependent_seconds_where_the_naive_interval_does_not() -> None:
     draw, covered, naive = np.random.default_rng(5), 0, 0
     for _ in range(400):

@@ -123,7 +123,10 @@ def test_what_happened_to_the_cluster_is_told_with_its_time(tmp_path: Path) -> N
         "log_end": "the last line",
     }  # fmt: skip
     run = gateway_bound(tmp_path, events=[died])
-    assert "08:15:06 gateway-1 died: killed by signal 9 the last line" in page(run).text
+    text = page(run).text
+    assert text.index("gateway-1 died at 08:15:06, killed by signal 9") < text.index("Configuration")
+    assert closing_lines(run, verdict(run), Path("r"))[2].startswith("gateway-1 died during the run; ")
+    assert "08:15:06 gateway-1 died: killed by signal 9 the end of its log the last line" in text
     panels = json.loads(write(run.path).with_name("report.json").read_text())["timeline"]
     assert panels[0]["events"] == [{"second": 4.0, "what": "gateway-1 died"}]
 
