@@ -212,9 +212,10 @@ def document(run: Run) -> dict[str, Any]:
 
 
 def exit_code(run: Run) -> Exit:
-    if not run.valid:
-        return Exit.INVALID_RUN
-    return Exit.PASS if run.reconciled else Exit.CHECK_FAILED
+    """A broken promise outweighs a disturbed machine."""
+    if not run.reconciled:
+        return Exit.CHECK_FAILED
+    return Exit.PASS if run.valid else Exit.INVALID_RUN
 
 
 ERRORS = {

@@ -60,8 +60,8 @@ class Fleet:
         await asyncio.gather(*(_end_for_renewal(process) for process in gone))
         for process in gone:
             del self.processes[process.spec.name]
-            if process.spec.name not in specs:
-                self._groups.remove(process.spec.cpu_group)
+            self._groups.remove(process.spec.cpu_group)  # its next self may be unbounded, and then is in no group
+        self._groups.remove(GENERATOR)
         self._make_groups()
         with _failing_as_one():
             await self._up_path(specs, say)

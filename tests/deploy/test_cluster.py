@@ -178,6 +178,19 @@ def test_a_renewal_gives_an_empty_path_of_another_size_and_leaves_telemetry_alon
     assert {part.name for part in cluster.parts() if part.component == "gateway"} == {"gateway-1", "gateway-2"}
 
 
+def test_gateways_of_a_renewal_without_quotas_are_scheduled_alike(cluster: Cluster) -> None:
+    cluster.renew(TOPOLOGY.with_overrides({"gateways.cpu_cores": 0.3}))
+    cluster.renew(TOPOLOGY.with_overrides({"gateways": 3, "gateways.cpu_cores": None}))
+    assert len({scheduled_in(pid_of(cluster, f"gateway-{n}")) for n in (1, 2, 3)}) == 1
+    cluster.renew(TOPOLOGY)
+
+
+def scheduled_in(pid: int) -> str:
+    """The group of the `cpu` controller; the one tree of cgroup v2 does not schedule by a group without a limit."""
+    lines = [line.split(":") for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+    return next((group for _, controllers, group in lines if "cpu" in controllers.split(",")), "")
+
+
 def test_a_renewal_may_change_the_ledgers_settings_and_shards(cluster: Cluster) -> None:
     cluster.renew(TOPOLOGY.with_overrides({"ledger.settings.commit_delay": 7, "ledger.shards": 2}))
     assert len(cluster.secrets.ledger_dsns) == 2
