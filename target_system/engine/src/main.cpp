@@ -75,7 +75,7 @@ int serve(const Options& options, State& state, JournalWriter& journal) {
       {{"port", static_cast<u64>(port)},
        {"metrics_port", static_cast<u64>(exposer.GetListeningPorts().front())},
        {"journal", options.journal},
-       {"last_sequence", state.last.value}});
+       {"last_sequence", pipeline.synced().value}});
 
   const sigset_t signals = stop_signals();
   int signal = 0;

@@ -1,0 +1,162 @@
+// Queue, book thread and sync thread together, without gRPC in front: the part whose locks are ours, for the thread
+// sanitizer too (gRPC's own libraries are not built for it).
+
+#include "engine/pipeline.hpp"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <memory>
+#include <thread>
+
+#include "engine.pb.h"
+#include "engine/recovery.hpp"
+#include "temporary_directory.hpp"
+
+namespace lab::engine {
+namespace {
+
+const JournalHeader kHeader{{.symbols = 2, .price_min = 1, .price_max = 500, .orders = 10'000}, {"AAPL", "CSCO"}};
+constexpr u64 kIdsMax = 100'000;
+constexpr std::chrono::milliseconds kDeadline{30'000};
+
+// Keeps what it is answered, as a client would read it.
+class Client : public Recipient, public std::enable_shared_from_this<Client> {
+ public:
+  explicit Client(u32 account) : account_(account) {}
+
+  std::unique_ptr<Message> message(u64 first, u64 count, const DigestKey& key) {
+    auto message = std::make_unique<Message>();
+    for (u64 number = first; number < first + count; ++number) {
+      Command& command = message->commands.emplace_back();
+      command.request = number;
+      command.kind = static_cast<u8>(Kind::kNew);
+      command.account = account_;
+      command.set_client_order_id("order-" + std::to_string(number));
+      command.side = number % 2 == 0 ? 1 : 2;
+      command.type = static_cast<u8>(OrderType::kLimit);
+      command.price = static_cast<i64>(100 + number * 7 % 5);
+      command.quantity = 1 + number % 9;
+      message->digests.push_back(digest_of(key, command));
+    }
+    message->recipient = shared_from_this();
+    return message;
+  }
+
+  void answer(const Message& message, const Group& group, const Archive& archive) override {
+    Buffer out;
+    encode_batch(message, group, archive, out);
+    v1::ResultBatch batch;
+    ASSERT_TRUE(batch.ParseFromArray(out.data(), static_cast<int>(out.size())));
+    const std::lock_guard lock(mutex_);
+    for (const v1::Result& result : batch.results()) results_.push_back(result);
+  }
+  void flush() override {}
+  bool gone() const override { return false; }
+
+  std::deque<v1::Result> results() {
+    const std::lock_guard lock(mutex_);
+    return results_;
+  }
+
+ private:
+  const u32 account_;
+  std::mutex mutex_;
+  std::deque<v1::Result> results_;
+};
+
+// An engine on a journal, without a server.
+struct Engine {
+  explicit Engine(const std::string& directory, u64 queue = 65'536) : state(kHeader.limits, kIdsMax), journal(directory) {
+    if (journal_exists(directory)) {
+      journal.open_at(recover(directory, kHeader, state).end);
+    } else {
+      journal.create(kHeader);
+    }
+    pipeline.emplace(state, journal, metrics, queue);
+  }
+
+  void send(Client& client, u64 first, u64 count) {
+    auto message = client.message(first, count, pipeline->digest_key());
+    ASSERT_EQ(pipeline->submit(message), Reason::kNone);
+  }
+
+  State state;
+  JournalWriter journal;
+  Metrics metrics;
+  std::optional<Pipeline> pipeline;
+};
+
+TEST(Pipeline, AnswersEachOfManySendersInItsOrderWithSequenceNumbersWithoutAGap) {
+  const TemporaryDirectory directory;
+  Engine engine(directory.path());
+  std::vector<std::shared_ptr<Client>> clients;
+  std::vector<std::thread> senders;
+  for (u32 account = 0; account < 4; ++account) {
+    clients.push_back(std::make_shared<Client>(account));
+    senders.emplace_back([&engine, client = clients.back()] {
+      for (u64 first = 0; first < 2'000; first += 20) engine.send(*client, first, 20);
+    });
+  }
+  for (int i = 0; i < 100; ++i) engine.pipeline->ask([](const State& state) { EXPECT_LE(state.last.value, 8'000U); });
+  for (std::thread& sender : senders) sender.join();
+  ASSERT_TRUE(engine.pipeline->drain(kDeadline));
+
+  std::vector<bool> seen(8'001);
+  for (const auto& client : clients) {
+    u64 request = 0;
+    u64 sequence = 0;
+    for (const v1::Result& result : client->results()) {
+      EXPECT_EQ(result.request(), request++);
+      EXPECT_GT(result.sequence(), sequence);
+      sequence = result.sequence();
+      EXPECT_FALSE(seen[sequence]);
+      seen[sequence] = true;
+    }
+    EXPECT_EQ(request, 2'000U);
+  }
+  EXPECT_EQ(engine.pipeline->synced().value, 8'000U);
+}
+
+TEST(Pipeline, AfterARestartGivesTheSameResultsAndGoesOn) {
+  const TemporaryDirectory directory;
+  std::deque<v1::Result> first;
+  u64 trade_hash = 0;
+  {
+    Engine engine(directory.path());
+    const auto client = std::make_shared<Client>(1);
+    engine.send(*client, 0, 500);
+    ASSERT_TRUE(engine.pipeline->drain(kDeadline));
+    first = client->results();
+    trade_hash = engine.state.matcher.market().tape().trade_hash;
+  }
+  Engine engine(directory.path());
+  EXPECT_EQ(engine.state.last.value, 500U);
+  EXPECT_EQ(engine.state.matcher.market().tape().trade_hash, trade_hash);
+  const auto client = std::make_shared<Client>(1);
+  engine.send(*client, 0, 501);
+  ASSERT_TRUE(engine.pipeline->drain(kDeadline));
+  const auto again = client->results();
+  ASSERT_EQ(again.size(), 501U);
+  for (std::size_t i = 0; i < 500; ++i) {
+    EXPECT_TRUE(again[i].repeated_command());
+    EXPECT_EQ(again[i].sequence(), first[i].sequence());
+    EXPECT_EQ(again[i].fills_size(), first[i].fills_size());
+  }
+  EXPECT_EQ(again[500].sequence(), 501U);
+}
+
+TEST(Pipeline, RefusesAMessageThatDoesNotFitTheQueueAndEverythingWhenItStops) {
+  const TemporaryDirectory directory;
+  Engine engine(directory.path(), 10);
+  const auto client = std::make_shared<Client>(1);
+  auto large = client->message(0, 11, engine.pipeline->digest_key());
+  EXPECT_EQ(engine.pipeline->submit(large), Reason::kQueueFull);
+  ASSERT_TRUE(engine.pipeline->drain(kDeadline));
+  auto late = client->message(0, 1, engine.pipeline->digest_key());
+  EXPECT_EQ(engine.pipeline->submit(late), Reason::kShuttingDown);
+  EXPECT_EQ(engine.state.last.value, 0U);
+}
+
+}  // namespace
+}  // namespace lab::engine
