@@ -133,6 +133,11 @@ class Cluster:
         return Topology.model_validate(self._described["topology"])
 
     @property
+    def engine(self) -> Path:
+        """The engine's program; what reads its journal lies beside it."""
+        return Path(self._described["engine"])
+
+    @property
     def journal(self) -> Path:
         """The engine's journal directory; a renewal begins another."""
         return Path(self._described["journal"])

@@ -14,7 +14,6 @@ import pyarrow as pa
 import redis
 
 from deploy.cluster import Cluster
-from deploy.install.engine import engine_dir
 from loadgen.receipts import in_doubt
 from target_system.ledger.reconcile import Reconciliation, Stores, reconcile, wait_until_settled
 
@@ -33,7 +32,7 @@ def reconcile_window(cluster: Cluster, acks: pa.Table, scratch: Path) -> dict[st
     results, books = scratch / "replayed.jsonl", scratch / "books.json"
     try:
         wait_until_settled(stores, SETTLE_DEADLINE_S)
-        replay(cluster.journal, results, books)
+        replay(cluster.engine.with_name("engine-replay"), cluster.journal, results, books)
         return as_document(reconcile(witness(acks), stores, results, books, SETTLE_DEADLINE_S))
     except (ReplayError, grpc.RpcError, psycopg.Error, redis.RedisError) as error:
         return unreconciled(acks, error)
@@ -56,9 +55,8 @@ def stores_of(cluster: Cluster) -> Stores:
     )
 
 
-def replay(journal: Path, results: Path, books: Path) -> None:
+def replay(program: Path, journal: Path, results: Path, books: Path) -> None:
     """Raises ReplayError. Read-only, beside the running engine."""
-    program = engine_dir() / "engine-replay"
     if not program.exists():
         raise ReplayError(f"{program} is missing; make setup")
     command = [str(program), "--journal", str(journal)]

@@ -158,7 +158,7 @@ class _Run:
         write("events.jsonl", "".join(f"{json.dumps(event)}\n" for event in events))
         write("campaign.yaml", self.campaign.as_yaml())
         write("topologies.json", self.topologies)
-        write("versions.json", versions())
+        write("versions.json", versions(self.cluster.engine))
         write("reconciliation.json", total(self.reconciliations))
         write("logs.json", collect.logs(self.cluster.logs))
         write("run.json", {

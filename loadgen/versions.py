@@ -6,8 +6,7 @@ import platform
 import re
 import subprocess
 from importlib.metadata import version
-
-from deploy.install.engine import engine_dir
+from pathlib import Path
 
 SERVERS = {
     "postgres": ("/usr/lib/postgresql/15/bin/postgres", "--version"),
@@ -20,11 +19,11 @@ VERSION = re.compile(r"\d+(?:\.\d+)+")
 DEADLINE_S = 10.0
 
 
-def versions() -> dict[str, str]:
-    """Component → version; a server that is not installed is left out. The engine's is the digest of its sources."""
+def versions(engine: Path) -> dict[str, str]:
+    """Component → version; a server that is not installed is left out. The engine goes by the digest of its sources."""
     found = {name: told for name, command in SERVERS.items() if (told := _ask(command))}
     packages = {name: version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), "engine": engine_dir().name, **found, **packages}
+    return {"python": platform.python_version(), "engine": engine.parent.name, **found, **packages}
 
 
 def _ask(command: tuple[str, ...]) -> str | None:

@@ -133,6 +133,7 @@ class Supervisor:
         return {
             "topology": site.topology.model_dump(mode="json"),
             "addresses": {name: f"127.0.0.1:{port}" for name, port in site.ports.items()},
+            "engine": str(site.programs.engine),
             "journal": str(site.journal),
             "spans": str(site.spans),
             "ledger_dsns": site.ledger_dsns,

@@ -50,5 +50,6 @@ def test_the_disk_of_a_path_is_the_one_mounted_closest_above_it() -> None:
 
 
 def test_versions_name_servers_and_packages() -> None:
-    assert {"postgres", "redis", "haproxy", "prometheus", "python", "engine", "locust"} <= set(versions())
-    assert versions()["postgres"].startswith("15.")
+    found = versions(Path("engine/digest/engine"))
+    assert {"postgres", "redis", "haproxy", "prometheus", "python", "locust"} <= set(found)
+    assert (found["postgres"].split(".")[0], found["engine"]) == ("15", "digest")

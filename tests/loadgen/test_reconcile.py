@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from deploy.install.engine import engine_dir
 from loadgen.reconcile import ReplayError, replay, total, unreconciled, witness
 from loadgen.record import TABLES
 
@@ -42,4 +43,4 @@ def test_without_a_witness_every_promise_is_in_doubt_and_the_reason_is_listed() 
 
 def test_a_journal_that_cannot_be_replayed_is_said_with_the_programs_words(tmp_path: Path) -> None:
     with pytest.raises(ReplayError, match=r"engine-replay of .*nowhere ended with code"):
-        replay(tmp_path / "nowhere", tmp_path / "results", tmp_path / "books")
+        replay(engine_dir() / "engine-replay", tmp_path / "nowhere", tmp_path / "results", tmp_path / "books")
