@@ -35,7 +35,7 @@ JournalReader::JournalReader(const std::string& directory) : path_(journal_path(
   bytes_ = {static_cast<const u8*>(memory), size};
   u32 header_size = 0;
   if (const std::string problem = parse_header(bytes_, header_, header_size); !problem.empty()) fail(0, problem);
-  offset_ = header_size;
+  offset_ = first_record_ = header_size;
 }
 
 JournalReader::~JournalReader() { ::munmap(const_cast<u8*>(bytes_.data()), bytes_.size()); }

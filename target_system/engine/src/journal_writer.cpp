@@ -10,16 +10,6 @@
 namespace lab::engine {
 namespace {
 
-void write_all(const File& file, const std::string& path, Bytes bytes, u64 offset) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(file.descriptor(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail_on("write", path);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-    offset += static_cast<u64>(written);
-  }
-}
-
 u64* map_mark(const std::string& path) {
   const File file(path, O_RDWR | O_CREAT);
   if (::ftruncate(file.descriptor(), sizeof(u64)) != 0) fail_on("size", path);

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <cstdio>
 #include <cstring>
 
@@ -14,6 +15,7 @@
 #include "engine/pipeline.hpp"
 #include "engine/recovery.hpp"
 #include "engine/service.hpp"
+#include "engine/snapshot.hpp"
 
 namespace lab::engine {
 namespace {
@@ -49,9 +51,14 @@ void open_journal(const Options& options, State& state, JournalWriter& journal) 
          {"synced_bytes_missing", recovery.missing_bytes},
          {"last_sequence", state.last.value}});
   }
+  if (recovery.snapshot_ignored) {
+    log(Level::kWarning, "snapshot_ignored", {{"path", snapshot_path(options.journal)}});
+    std::filesystem::remove(snapshot_path(options.journal));  // its place in the journal may be taken by another command
+  }
   journal.open_at(recovery.end);
   log(Level::kInfo, "replayed",
       {{"commands", recovery.commands},
+       {"from_snapshot", recovery.snapshot},
        {"last_sequence", state.last.value},
        {"last_trade_id", state.matcher.market().tape().last_trade_id},
        {"resting_orders", state.matcher.market().resting_orders()},
@@ -103,7 +110,9 @@ int run(std::span<char* const> arguments) {
     State state(options.header.limits, options.ids_max);
     JournalWriter journal(options.journal);
     open_journal(options, state, journal);
-    return serve(options, state, journal);
+    const int code = serve(options, state, journal);
+    if (code == 0) write_snapshot(options.journal, take_snapshot(state, journal.end()));
+    return code;
   } catch (const JournalError& error) {
     log(Level::kError, "journal_damaged", {{"error", error.what()}});
     return kDamaged;

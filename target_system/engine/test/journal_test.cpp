@@ -196,6 +196,17 @@ TEST_F(JournalTest, ASecondWriterIsRefused) {
   EXPECT_THROW(JournalWriter second(directory), std::system_error);
 }
 
+// Bytes that were written once and must be read for ever; the Python tests read them too.
+TEST_F(JournalTest, ReadsTheGoldenJournalAndWouldWriteItAgain) {
+  fs::copy_file(ENGINE_GOLDEN_JOURNAL, journal_path(directory));
+  const std::string golden = file();
+  JournalReader reader(directory);
+  EXPECT_EQ(read_all(reader), payloads(5));
+  fs::remove(journal_path(directory));
+  write(payloads(5));
+  EXPECT_EQ(file(), golden);
+}
+
 TEST_F(JournalTest, AReplayFindsAResultThatIsNotItsCommands) {
   auto written = payloads(3);
   Matcher matcher(kHeader.limits, 1'000);

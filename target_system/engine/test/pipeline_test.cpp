@@ -6,11 +6,14 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <thread>
 
 #include "engine.pb.h"
 #include "engine/recovery.hpp"
+#include "engine/snapshot.hpp"
 #include "temporary_directory.hpp"
 
 namespace lab::engine {
@@ -144,6 +147,84 @@ TEST(Pipeline, AfterARestartGivesTheSameResultsAndGoesOn) {
     EXPECT_EQ(again[i].fills_size(), first[i].fills_size());
   }
   EXPECT_EQ(again[500].sequence(), 501U);
+}
+
+// 500 commands, a snapshot, 300 more; the journal and the snapshot stay behind.
+u64 run_with_snapshot(const std::string& directory) {
+  u64 bytes = 0;
+  {
+    Engine engine(directory);
+    const auto client = std::make_shared<Client>(1);
+    engine.send(*client, 0, 500);
+    EXPECT_TRUE(engine.pipeline->drain(kDeadline));
+    engine.pipeline.reset();
+    bytes = engine.journal.end();
+    write_snapshot(directory, take_snapshot(engine.state, bytes));
+  }
+  Engine engine(directory);
+  const auto client = std::make_shared<Client>(2);
+  engine.send(*client, 0, 300);
+  EXPECT_TRUE(engine.pipeline->drain(kDeadline));
+  return bytes;
+}
+
+struct Recovered {
+  State state{kHeader.limits, kIdsMax};
+  Recovery recovery;
+};
+
+std::unique_ptr<Recovered> recovered(const std::string& directory) {
+  auto out = std::make_unique<Recovered>();
+  out->recovery = recover(directory, kHeader, out->state);
+  return out;
+}
+
+std::vector<u64> resting(const State& state) {
+  std::vector<u64> ids;
+  state.matcher.market().each_resting([&](const RestingOrder& order) { ids.push_back(order.id.value); });
+  return ids;
+}
+
+TEST(Snapshot, GivesTheBooksTradesAndIdentitiesThatTheWholeJournalGives) {
+  const TemporaryDirectory directory;
+  run_with_snapshot(directory.path());
+  const auto quick = recovered(directory.path());
+  EXPECT_EQ(quick->recovery.snapshot, 500U);
+  std::filesystem::remove(snapshot_path(directory.path()));
+  const auto whole = recovered(directory.path());
+  EXPECT_EQ(whole->recovery.snapshot, 0U);
+
+  EXPECT_EQ(quick->state.last.value, 800U);
+  EXPECT_EQ(quick->state.matcher.market().tape().trade_hash, whole->state.matcher.market().tape().trade_hash);
+  EXPECT_GT(whole->state.matcher.market().tape().last_trade_id, 100U);
+  EXPECT_EQ(resting(quick->state), resting(whole->state));
+  EXPECT_EQ(quick->state.identities.used(), whole->state.identities.used());
+}
+
+TEST(Snapshot, IsIgnoredWhereAnyByteOfItIsWrong) {
+  const TemporaryDirectory directory;
+  run_with_snapshot(directory.path());
+  const u64 trade_hash = recovered(directory.path())->state.matcher.market().tape().trade_hash;
+  std::fstream file(snapshot_path(directory.path()), std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(200);
+  file.put('?');
+  file.close();
+  const auto whole = recovered(directory.path());
+  EXPECT_TRUE(whole->recovery.snapshot_ignored);
+  EXPECT_EQ(whole->state.matcher.market().tape().trade_hash, trade_hash);
+}
+
+TEST(Snapshot, IsIgnoredWhereItsJournalIsAnother) {
+  const TemporaryDirectory directory;
+  const u64 bytes = run_with_snapshot(directory.path());
+  const auto whole = recovered(directory.path());
+  Snapshot wrong = take_snapshot(whole->state, bytes + 1);
+  wrong.sequence = 500;
+  write_snapshot(directory.path(), wrong);
+  const auto again = recovered(directory.path());
+  EXPECT_TRUE(again->recovery.snapshot_ignored);
+  EXPECT_EQ(again->state.matcher.market().tape().trade_hash, whole->state.matcher.market().tape().trade_hash);
+  EXPECT_EQ(resting(again->state), resting(whole->state));
 }
 
 TEST(Pipeline, RefusesAMessageThatDoesNotFitTheQueueAndEverythingWhenItStops) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import grpc
 
+from deploy.install import engine as installed
 from target_system.proto import engine_pb2 as pb
 from tests.target_system.engine.server import EngineServer, command_line, new
 
@@ -215,3 +217,51 @@ def test_metrics_count_what_happened(engine: EngineServer) -> None:
     assert float(values["engine_synced_sequence"]) == 3
     assert float(values["engine_resting_orders"]) == 0
     assert float(values["engine_sync_batch_records_sum"]) == 3
+
+
+def crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def journalled(data: bytes) -> Iterator[pb.Result]:
+    """What the engine's README says a journal is, read by another language."""
+    magic, version, header_size = struct.unpack_from("<8sII", data)
+    assert (magic, version) == (b"LABJRNL\n", 1)
+    at = header_size
+    while at < len(data):
+        size, checksum = struct.unpack_from("<II", data, at)
+        payload = data[at + 8 : at + 8 + size]
+        assert crc32c(struct.pack("<I", size) + payload) == checksum
+        yield pb.Result.FromString(payload)
+        at += 8 + size
+
+
+def test_the_golden_journal_says_in_python_what_it_says_in_cpp() -> None:
+    results = list(journalled((installed.SOURCES / "test" / "golden" / "journal.log").read_bytes()))
+    assert [result.sequence for result in results] == [1, 2, 3, 4, 5]
+    assert [result.command.client_order_id for result in results] == [f"order-{n}" for n in range(1, 6)]
+    assert [(fill.maker_order_id, fill.price_ticks, fill.quantity_lots) for fill in results[1].fills] == [(1, 101, 1)]
+
+
+def test_the_journal_holds_the_results_that_were_given(engine: EngineServer) -> None:
+    given = engine.stream(batches(2, 30))
+    stored = list(journalled((engine.journal / "journal.log").read_bytes()))
+    assert [bare(result) for result in stored] == [bare(result) for result in given]
+
+
+def test_a_clean_stop_leaves_a_snapshot_from_which_the_same_books_come_back(start: Start) -> None:
+    engine = start()
+    engine.stream(batches(5, 40))
+    status, resting = engine.status(), engine.dump()
+    assert engine.terminate() == 0
+    again = start()
+    replayed = next(event for event in again.events if event["event"] == "replayed")
+    assert (replayed["from_snapshot"], replayed["commands"]) == (200, 200)
+    assert (again.status(), again.dump()) == (status, resting)
+    again.stream([pb.CommandBatch(commands=orders(100, 200))])
+    assert again.replay()[0]["trade_hash"] == f"{again.status().trade_hash:016x}"

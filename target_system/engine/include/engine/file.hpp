@@ -1,10 +1,12 @@
-// Thin owners of what the system gives: a descriptor and a mapping, with errors that name the file.
+// A thin owner of a descriptor, and writing through it, with errors that name the file.
 #pragma once
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -35,6 +37,16 @@ class File {
  private:
   int descriptor_ = -1;
 };
+
+inline void write_all(const File& file, const std::string& path, std::span<const std::uint8_t> bytes, std::uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(file.descriptor(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail_on("write", path);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    offset += static_cast<std::uint64_t>(written);
+  }
+}
 
 // So that a name in a directory survives a power cut.
 inline void sync_directory(const std::string& path) {

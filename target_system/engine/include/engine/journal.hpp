@@ -56,8 +56,8 @@ class JournalReader {
   // The next record's payload. False at the end of the whole records; then torn_bytes() follow.
   // Throws JournalError where the journal is damaged.
   bool next(Bytes& payload);
-  // Goes on at a record that a snapshot names.
-  void seek(u64 offset) { offset_ = offset; }
+  // Back to the first record.
+  void rewind() { offset_ = first_record_; }
   u64 offset() const { return offset_; }
   u64 size() const { return bytes_.size(); }
   u64 torn_bytes() const { return bytes_.size() - offset_; }
@@ -74,6 +74,7 @@ class JournalReader {
   std::string path_;
   Bytes bytes_;
   JournalHeader header_;
+  u64 first_record_ = 0;
   u64 offset_ = 0;
   bool has_mark_ = false;
   u64 synced_ = 0;
