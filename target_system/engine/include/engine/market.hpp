@@ -95,9 +95,12 @@ class Market {
   static Verdict rejected(Reason reason) { return {.outcome = Outcome::kRejected, .reason = reason}; }
   static u32 index(Side side) { return side == Side::kSell ? 1 : 0; }
 
-  i64 price_at(u32 side, i64 level) const { return side == 0 ? limits_.price_min + level : limits_.price_max - level; }
+  // Side 0 counts up from the lowest price, side 1 down from the highest. Without a branch: sides come like coin tosses, and
+  // half of the guesses would be wrong (~x is -x - 1).
+  i64 price_at(u32 side, i64 level) const { return origin_[side] + (level ^ -static_cast<i64>(side)); }
   u32 level_at(u32 side, u64 offset) const {
-    return static_cast<u32>(side == 0 ? offset : static_cast<u64>(last_level_) - offset);
+    const u64 mirror = -static_cast<u64>(side);
+    return static_cast<u32>((offset ^ mirror) + (static_cast<u64>(last_level_ + 1) & mirror));
   }
   bool crosses(const BookSide& opposite, u32 level) const {
     return opposite.best + static_cast<i32>(level) >= last_level_;
@@ -124,6 +127,7 @@ class Market {
 
   Limits limits_;
   i32 last_level_;
+  i64 origin_[2];
   Slab slab_;
   Ids ids_;
   Tape tape_;

@@ -9,6 +9,7 @@ template <class Ids>
 Market<Ids>::Market(const Limits& limits, u64 last_id)
     : limits_(limits),
       last_level_(static_cast<i32>(limits.price_max - limits.price_min)),
+      origin_{limits.price_min, limits.price_max + 1},
       slab_(limits.symbols * 2, static_cast<u32>(last_level_) + 1, limits.orders),
       ids_(last_id, limits.orders),
       books_(limits.symbols) {
