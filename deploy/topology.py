@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -84,8 +84,12 @@ class Gateways(Component):
 
 
 class Ledger(Component):
-    """Postgres, one server a shard; `cpu_cores` is for each. `settings` are Postgres's own."""
+    """Postgres, one server a shard; `cpu_cores` is for each. `settings` are Postgres's own.
 
+    `write_path`: a commit for each order, or one for as many as wait (each still acknowledged after its own commit).
+    """
+
+    write_path: Literal["per_order", "group"] = "per_order"
     shards: Annotated[int, Field(ge=1, le=8)] = 1
     shared_buffers_mb: Annotated[int, Field(ge=16)] = 256
     connections_max: Annotated[int, Field(ge=20)] = 200
