@@ -145,7 +145,33 @@ SETTLER: tuple[Metric, ...] = (
         "settler_log_lines_dropped_total", _C, "lines", "settler", "log lines lost because the writer could not keep up"
     ),
 )
-ENGINE: tuple[Metric, ...] = ()
+ENGINE: tuple[Metric, ...] = (
+    Metric("engine_commands_total", _C, "commands", "engine", "sequenced", ("kind", "outcome")),
+    Metric("engine_rejects_total", _C, "commands", "engine", "rejected or not sequenced", ("reason",)),
+    Metric("engine_repeats_total", _C, "commands", "engine", "answered with their first result"),
+    Metric("engine_trades_total", _C, "trades", "engine", "trades"),
+    Metric("engine_traded_lots_total", _C, "lots", "engine", "quantity traded"),
+    Metric(
+        "engine_thread_cpu_seconds_total", _C, "seconds", "engine", "CPU of its threads: book, sync, all", ("thread",)
+    ),
+    Metric(
+        "engine_queue_wait_seconds", _H, "seconds", "engine", "a message's arrival to the matching of its first command"
+    ),
+    Metric("engine_match_duration_seconds", _H, "seconds", "engine", "matching one command, mean of its message"),
+    Metric("engine_sync_duration_seconds", _H, "seconds", "engine", "write and fdatasync of one group of records"),
+    Metric("engine_sync_batch_records", _H, "records", "engine", "journal records in one sync"),
+    Metric("engine_sequence", _G, "commands", "engine", "sequence number of the last command matched"),
+    Metric("engine_synced_sequence", _G, "commands", "engine", "sequence number up to which the journal is on disk"),
+    Metric("engine_journal_bytes", _G, "bytes", "engine", "size of the journal"),
+    Metric("engine_streams", _G, "streams", "engine", "open command streams"),
+    Metric("engine_queue_depth_commands", _G, "commands", "engine", "waiting to be matched"),
+    Metric("engine_queue_capacity_commands", _G, "commands", "engine", "that may wait"),
+    Metric("engine_resting_orders", _G, "orders", "engine", "in all books"),
+    Metric("engine_resting_orders_max", _G, "orders", "engine", "that all books can hold"),
+    Metric("engine_ids", _G, "ids", "engine", "client order ids known"),
+    Metric("engine_ids_max", _G, "ids", "engine", "client order ids that can be known"),
+)
+"""The engine's buckets are in its metrics.cpp."""
 _PART = ("component", "instance")
 CLUSTER: tuple[Metric, ...] = (
     Metric("cluster_up", _G, "bool", "cluster", "1 while the part answers", _PART),
@@ -233,6 +259,24 @@ METRICS: dict[str, Metric] = {
 }
 
 _LOG_EVENTS = (
+    LogEvent("engine_started", "engine", "it listens", ("port", "metrics_port", "journal", "last_sequence")),
+    LogEvent(
+        "replayed",
+        "engine",
+        "the journal was matched again at the start",
+        ("commands", "last_sequence", "last_trade_id", "resting_orders", "duration_ns"),
+    ),
+    LogEvent(
+        "journal_torn_tail_cut",
+        "engine",
+        "the journal ended within a record whose result never left",
+        ("offset", "bytes_cut", "synced_bytes_missing", "last_sequence"),
+    ),
+    LogEvent("journal_damaged", "engine", "a bad record before the journal's end; it does not start", ("offset",)),
+    LogEvent("journal_mismatch", "engine", "a result in the journal is not what its command gives"),
+    LogEvent("journal_write_failed", "engine", "the journal could not be written; the engine ends", ("error",)),
+    LogEvent("listen_failed", "engine", "the port could not be had", ("error",)),
+    LogEvent("start_failed", "engine", "it could not start", ("error",)),
     LogEvent("died", "cluster", "a part ended without being asked to", ("part", "said", "log_end")),
     LogEvent("restarted", "cluster", "a part answers again", ("part", "said")),
     LogEvent("given_up", "cluster", "a part died too often and stays down", ("part", "said", "log_end")),

@@ -97,10 +97,15 @@ def test_an_acknowledgement_survives_a_power_cut_as_far_as_postgres_is_told(clus
             assert connection.execute(f"SHOW {name}").fetchone() == ("on",)  # type: ignore[arg-type]
 
 
-def test_every_declared_series_of_the_cluster_and_the_exporters_is_scraped(cluster: Cluster) -> None:
+def scraped_name(metric: signals.Metric) -> str:
+    return f"{metric.name}_count" if metric.type is signals.MetricType.HISTOGRAM else metric.name
+
+
+def test_every_declared_series_of_engine_cluster_and_exporters_is_scraped(cluster: Cluster) -> None:
     order(cluster, "for-the-series")
     cluster.await_scraped()
-    declared = {metric.name for metric in (*signals.CLUSTER, *signals.EXPORTERS)} - SILENT_UNTIL_IT_HAPPENS
+    blocks = (*signals.ENGINE, *signals.CLUSTER, *signals.EXPORTERS)
+    declared = {scraped_name(metric) for metric in blocks} - SILENT_UNTIL_IT_HAPPENS
     throttled = {name for name in declared if "throttled" in name or "quota" in name or "periods" in name}
     wanted = declared - (throttled if cluster.quotas.startswith("not applied") else set())
 
