@@ -37,6 +37,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+bench = typer.Typer(help="Measure a part alone; figures of one run are compared as ratios.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
 people = Console(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
@@ -173,6 +175,39 @@ def torture(
         raise typer.Exit(Exit.CHECK_FAILED)
 
 
+@bench.command("engine")
+def bench_engine(
+    events: Annotated[int, typer.Option(min=1, help="Events of the reference flow.")] = 2_000_000,
+    id_index: Annotated[str, typer.Option(help="dense or hash: how the engine finds an order by its id.")] = "dense",
+    as_json: AsJson = False,
+) -> None:
+    """The matching engine against a naive one, on the reference flow, interleaved in one process."""
+    report_bench("engine-bench", ["--events", str(events), "--id-index", id_index], as_json)
+
+
+@bench.command("engine-grpc")
+def bench_engine_grpc(
+    orders: Annotated[int, typer.Option(min=1, help="Orders to stream.")] = 2_000_000,
+    as_json: AsJson = False,
+) -> None:
+    """The engine over gRPC on loopback: unary, and a stream of batches, with the journal in memory and on disk."""
+    report_bench("engine-grpc-bench", ["--orders", str(orders)], as_json)
+
+
+def report_bench(program: str, arguments: list[str], as_json: bool) -> None:
+    from deploy.install.engine import EngineProgramError, measured_by
+
+    try:
+        figures = measured_by(program, arguments)
+    except EngineProgramError as error:
+        say(str(error), style="red")
+        raise typer.Exit(Exit.BAD_INPUT) from error
+    for name, figure in figures.items():
+        say(f"{name:32} {figure}")
+    if as_json:
+        print_json(figures)
+
+
 @app.command()
 def demo() -> None:
     """Run the quick campaign from nothing to its report, and end with five lines."""
@@ -257,12 +292,20 @@ def print_json(document: Any) -> None:
 
 def command_reference() -> str:
     """Every command's help as Markdown."""
-    group = cast("TyperGroup", typer.main.get_command(app))
     text = ["# Commands", "", "Generated: `lab reference > docs/reference/commands.md`."]
-    for name, command in sorted(group.commands.items()):
-        context = typer.Context(command, info_name=f"lab {name}", terminal_width=100, max_content_width=100)
-        text += ["", f"## lab {name}", "", "```text", command.get_help(context).strip(), "```"]
+    for name, command in commands(cast("TyperGroup", typer.main.get_command(app)), "lab"):
+        context = typer.Context(command, info_name=name, terminal_width=100, max_content_width=100)
+        text += ["", f"## {name}", "", "```text", command.get_help(context).strip(), "```"]
     return "\n".join(text) + "\n"
+
+
+def commands(group: TyperGroup, name: str) -> Iterator[tuple[str, Any]]:
+    """Every command below a group, with the words that call it."""
+    for word, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            yield from commands(cast("TyperGroup", command), f"{name} {word}")
+        else:
+            yield f"{name} {word}", command
 
 
 if __name__ == "__main__":

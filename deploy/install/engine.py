@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 from deploy.install.part import (
     ROOT,
@@ -24,11 +27,28 @@ from deploy.install.part import (
 SOURCES = ROOT / "target_system" / "engine"
 PROTOS = ROOT / "target_system" / "proto"
 BUILDS_KEPT = 4
+DEADLINE_S = 600.0
 
 
 def engine_dir() -> Path:
     """The build directory of the present sources: `engine`, `engine-replay`, the tests and the benchmarks."""
     return cache_directory("engine") / _key()
+
+
+class EngineProgramError(Exception):
+    """One of the engine's programs could not do its work; the text is what it said."""
+
+
+def measured_by(program: str, arguments: list[str]) -> dict[str, Any]:
+    """The figures that one of the benchmarks prints."""
+    path = engine_dir() / program
+    if not path.exists():
+        raise EngineProgramError(f"{path} is missing; make setup")
+    done = subprocess.run([str(path), *arguments], capture_output=True, text=True, check=False, timeout=DEADLINE_S)
+    if done.returncode != 0:
+        raise EngineProgramError(done.stderr.strip() or f"{program} ended with exit {done.returncode}")
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
 
 
 def check() -> Check:

@@ -1,0 +1,67 @@
+"""The command line as a program sees it: one JSON document on standard output, and an exit code for each kind of end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from lab import app
+
+GOLDEN = Path(__file__).parent / "golden"
+TRADE_HASH_OF_1000 = "29303e0faa04e8f8"
+
+
+def lab(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_the_engine_benchmark_gives_the_reference_hash() -> None:
+    figures = json.loads(lab("bench", "engine", "--events", "1000", "--json").stdout)
+    assert (figures["trade_hash"], figures["n"], figures["id_index"]) == (TRADE_HASH_OF_1000, 1000, "dense")
+
+
+def test_a_benchmark_that_is_asked_for_nonsense_says_so_and_is_bad_input() -> None:
+    result = lab("bench", "engine", "--id-index", "guess")
+    assert result.exit_code == 2
+    assert "id-index" in result.stderr
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    shutil.copytree(GOLDEN / "gateway-bound", tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_a_sealed_run_is_reported_as_one_document(run: Path) -> None:
+    result = lab("report", run, "--json")
+    document = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert {"run", "valid", "configurations", "reconciliation", "verdict", "report"} <= set(document)
+    assert Path(document["report"]).is_file()
+
+
+def test_a_tampered_run_is_a_failed_check_that_names_the_file(run: Path) -> None:
+    with (run / "acks.parquet").open("ab") as file:
+        file.write(b"x")
+    result = lab("report", run)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "acks.parquet" in result.stderr
+
+
+def test_what_is_no_run_is_bad_input(tmp_path: Path) -> None:
+    result = lab("report", tmp_path)
+    assert result.exit_code == 2
+    assert "not a sealed run" in result.stderr
+
+
+def test_a_campaign_with_faults_is_bad_input_and_every_fault_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("name: bad\ntitle: Bad\ntopology: local\nloda: {}\nload: {users: -1, duration_s: 5}\n")
+    result = lab("run", path)
+    assert result.exit_code == 2
+    assert "bad.yaml:4: loda" in result.stderr
+    assert "bad.yaml:5: load.users: is -1" in result.stderr
