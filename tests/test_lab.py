@@ -1,4 +1,4 @@
-"""The command line as a program sees it: one JSON document on standard output, and an exit code for each kind of end."""
+"""The command line as a program sees it: one document on standard output, an exit code for each kind of end."""
 
 from __future__ import annotations
 
