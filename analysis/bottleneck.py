@@ -96,7 +96,8 @@ def label(configuration: Configuration) -> str:
     if list(configuration.parameters) == ["gateways"]:
         count = configuration.parameters["gateways"]
         return f"{count} gateway{'s' if count != 1 else ''}"
-    return ", ".join(f"{name}={value}" for name, value in configuration.parameters.items()) or configuration.name
+    words = (f"{name.rpartition('.')[2]}={value}" for name, value in configuration.parameters.items())
+    return ", ".join(words) or configuration.name
 
 
 def _limit(configuration: Configuration, findings: Sequence[Finding]) -> Limit:

@@ -21,6 +21,7 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4
 """Okabe and Ito: told apart with every common kind of colour blindness."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "+++", "ooo")
+LEGEND_CHARACTERS, LEGEND_GAP = 80, 8
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "report", "font.family": "sans-serif", "font.size": 10,
     "axes.edgecolor": MUTED, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK,
@@ -64,7 +65,7 @@ def throughput(rows: Sequence[Row], axis: str, usl: Row | None) -> str:
         axes.annotate(f"{value:,.0f}", (across, value), xytext=(7, -14), textcoords="offset points", weight="bold")
     axes.set(ylim=(0, top), xlabel=axis, ylabel="orders/s")
     _ticks_at(axes, x)
-    _legend(axes, columns=2)
+    _legend(figure, axes)
     return _svg(figure, "Throughput against " + axis)
 
 
@@ -88,7 +89,7 @@ def percentiles(curves: Sequence[Row]) -> str:
     axes.yaxis.set_major_locator(FixedLocator([m * 10.0**e for e in range(-2, 5) for m in (1, 2, 5)]))
     axes.grid(visible=True, axis="x")
     axes.set(xlabel="percentile of the orders", ylabel="latency, ms (log)")
-    _legend(axes)
+    _legend(figure, axes)
     return _svg(figure, "Latency percentiles")
 
 
@@ -126,7 +127,7 @@ def stacked(bars: Sequence[Row], unit: str, title: str) -> str:
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
-    _legend(axes, columns=4)
+    _legend(figure, axes)
     return _svg(figure, title)
 
 
@@ -144,7 +145,7 @@ def ratios(lines: Sequence[Row], axis: str) -> str:
         )  # fmt: skip
     axes.set(ylim=(0, None), xlabel=axis, ylabel="times one gateway")
     _ticks_at(axes, sorted({p[0] for line in lines for p in line["points"]}))
-    _legend(axes)
+    _legend(figure, axes)
     return _svg(figure, "Scaling as ratios to one gateway")
 
 
@@ -193,8 +194,11 @@ def _ticks_at(axes: Axes, values: Sequence[float]) -> None:
     axes.set_xlim(min(values) - room, max(values) + room)
 
 
-def _legend(axes: Axes, columns: int = 4) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, borderaxespad=0.2, handlelength=1.8)
+def _legend(figure: Figure, axes: Axes) -> None:
+    """Above the axes, in as many columns as its longest label leaves room for."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = max(1, min(4, LEGEND_CHARACTERS // (max(map(len, labels)) + LEGEND_GAP)))
+    figure.legend(handles, labels, loc="outside upper left", ncols=columns, borderaxespad=0.2, handlelength=1.8)
 
 
 def _tint(colour: str) -> str:
