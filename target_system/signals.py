@@ -272,6 +272,7 @@ _LOG_EVENTS = (
         "the journal ended within a record whose result never left",
         ("offset", "bytes_cut", "synced_bytes_missing", "last_sequence"),
     ),
+    LogEvent("snapshot_ignored", "engine", "a snapshot does not fit its journal, which is matched from the start"),
     LogEvent("journal_damaged", "engine", "a bad record before the journal's end; it does not start", ("offset",)),
     LogEvent("journal_mismatch", "engine", "a result in the journal is not what its command gives"),
     LogEvent("journal_write_failed", "engine", "the journal could not be written; the engine ends", ("error",)),
