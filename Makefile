@@ -1,7 +1,7 @@
-.PHONY: help setup packages demo test lint types lock clean
+.PHONY: help setup packages demo test lint types check-deep lock clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:  ## install what is missing, build what is stale; does nothing a second time
 	@python3 -m deploy.bootstrap
@@ -22,6 +22,10 @@ lint: setup  ## ruff: rules and format
 
 types: setup  ## mypy, strict
 	@.venv/bin/mypy
+
+check-deep: setup  ## the engine's tests under the sanitizers of addresses, undefined behaviour and threads (minutes)
+	@cd target_system/engine && for preset in sanitized threads; do \
+		cmake --preset $$preset && cmake --build --preset $$preset && ctest --preset $$preset || exit 1; done
 
 lock: setup  ## resolve requirements.lock again from pyproject.toml
 	@.venv/bin/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
