@@ -41,8 +41,10 @@ class Fit:
 
     @property
     def peak_n(self) -> float:
-        """N of the highest throughput; infinite where nothing turns it down."""
-        return math.sqrt((1 - self.alpha.value) / self.beta.value) if self.beta.value > 0 else math.inf
+        """N of the highest throughput, at least 1; infinite where nothing turns it down."""
+        if self.alpha.value > 1:
+            return 1.0
+        return max(1.0, math.sqrt((1 - self.alpha.value) / self.beta.value)) if self.beta.value > 0 else math.inf
 
     @property
     def limit_per_s(self) -> float:

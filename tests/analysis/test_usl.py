@@ -74,3 +74,8 @@ def test_the_law_mispredicts_ciscos_last_point_as_the_reference_warns(points: in
 def test_too_few_different_n_are_refused() -> None:
     with pytest.raises(ValueError, match="at 2 different N do not determine three coefficients"):
         usl.fit([1, 1, 4, 4], [10, 11, 30, 31])
+
+
+@pytest.mark.parametrize("x", [[2304, 2310, 1695, 1395], [1000, 1010, 240, 120]])
+def test_throughput_that_falls_from_the_start_has_its_peak_at_one(x: list[float]) -> None:
+    assert usl.fit([1, 1, 4, 8], x).peak_n == 1.0
