@@ -176,6 +176,7 @@ def loaded(cluster: Cluster, prefix: str, receipts: Path, log: Path) -> Iterator
 
 def strike(cluster: Cluster, blow: Strike, probe: Probe) -> float:
     """Seconds from the blow, or from the thaw, until every part is up and an order asked for since is acknowledged."""
+    struck_pid = pids(cluster)[blow.part]
     if blow.means is Means.KILL:
         cluster.signal(blow.part, signal.SIGKILL)
     else:
@@ -184,11 +185,20 @@ def strike(cluster: Cluster, blow: Strike, probe: Probe) -> float:
         cluster.signal(blow.part, signal.SIGCONT, whole=True)
     began = time.monotonic()
     probe.insist(began + RECOVERY_DEADLINE_S)
-    while any(part.state is not PartState.UP for part in cluster.parts()):
+    while not is_whole(cluster) or (blow.means is Means.KILL and pids(cluster)[blow.part] == struck_pid):
         if time.monotonic() > began + RECOVERY_DEADLINE_S:
             raise TortureError(f"not every part is up {RECOVERY_DEADLINE_S:g} s after {blow}; look at lab status")
         time.sleep(PROBE_PAUSE_S)
     return time.monotonic() - began
+
+
+def pids(cluster: Cluster) -> dict[str, int | None]:
+    """A killed part has its old pid until the supervisor has noticed its death."""
+    return {part.name: part.pid for part in cluster.parts()}
+
+
+def is_whole(cluster: Cluster) -> bool:
+    return all(part.state is PartState.UP for part in cluster.parts())
 
 
 class Probe:
