@@ -25,6 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from deploy.documents import fault_text
 from deploy.local.control import Refused, Say, Unreachable, ask
 from deploy.local.cpu_groups import discover
 from deploy.local.launch import ROOT, start_ticks
@@ -74,9 +75,7 @@ class Cluster:
     @classmethod
     def up(cls, topology: Topology, directory: Path, *, detach: bool = False, say: Say = lambda _: None) -> Cluster:
         """Start everything and wait until all of it answers. Raises ClusterError, after which nothing is left."""
-        faults = topology.faults(len(os.sched_getaffinity(0)))
-        if faults:
-            raise ClusterError("\n".join(f"topology: {'.'.join(map(str, f.where))}: {f.what}" for f in faults))
+        _refuse_faulty(topology)
         directory = directory.absolute()
         reading, lifeline = os.pipe()
         try:
@@ -185,9 +184,7 @@ class Cluster:
 
     def renew(self, topology: Topology, say: Say = lambda _: None) -> None:
         """The order path anew and empty, as this topology wants it. Servers of telemetry go on."""
-        faults = topology.faults(len(os.sched_getaffinity(0)))
-        if faults:
-            raise ClusterError("\n".join(f"topology: {'.'.join(map(str, f.where))}: {f.what}" for f in faults))
+        _refuse_faulty(topology)
         self._ask("renew", RENEW_DEADLINE_S, say, topology=topology.model_dump(mode="json"))
         self._describe()
 
@@ -249,6 +246,13 @@ def take_down(directory: Path) -> bool:
         cluster.down()
         return True
     return _remove_traces(directory.absolute())
+
+
+def _refuse_faulty(topology: Topology) -> None:
+    """Raises ClusterError with all that is wrong with the topology on this machine."""
+    faults = topology.faults(len(os.sched_getaffinity(0)))
+    if faults:
+        raise ClusterError("\n".join(f"topology: {fault_text(fault)}" for fault in faults))
 
 
 def _wait_until_up(process: subprocess.Popen[str], topology: Topology, say: Say) -> None:
