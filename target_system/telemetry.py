@@ -50,7 +50,7 @@ class Metrics:
         child = self._children.get((name, *labels))
         if child is None:
             if name not in self._families:
-                raise KeyError(f"metric {name} is not declared for this component; add it to target_system/signals.py")
+                raise KeyError(f"metric {name} is not declared for this component; add it to target_system/signals")
             family = self._families[name]
             child = self._children[(name, *labels)] = family.labels(*labels) if labels else family
         return child
@@ -93,7 +93,7 @@ class LogWriter:
 
 def render(_logger: object, level: str, event: structlog.types.EventDict) -> bytes:
     if event["event"] not in signals.LOG_EVENTS:
-        raise KeyError(f"log event {event['event']} is not declared; add it to target_system/signals.py")
+        raise KeyError(f"log event {event['event']} is not declared; add it to target_system/signals")
     return orjson.dumps({"ts": time.time_ns(), "level": level, **event}, default=repr)
 
 

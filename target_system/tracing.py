@@ -76,7 +76,7 @@ class OrderTracer:
         context = set_span_in_context(parent, Context())
         for stage in stages:
             if stage.name not in signals.SPANS:
-                raise KeyError(f"span {stage.name} is not declared; add it to target_system/signals.py")
+                raise KeyError(f"span {stage.name} is not declared; add it to target_system/signals")
             span = self._tracer.start_span(stage.name, context, start_time=stage.start_ns)
             self._add(span, stage.children)
             span.end(stage.end_ns)

@@ -80,7 +80,7 @@ class ClusterCollector(Collector):
         self._accounts, self._groups = accounts, groups
 
     def collect(self) -> Iterator[Metric]:
-        families = {metric.name: _family(metric) for metric in signals.CLUSTER}
+        families = {metric.name: _family(metric) for metric in signals.cluster.METRICS}
         for account in self._accounts():
             labels = [account.component, account.instance]
             for name, value in self._of(account).items():

@@ -104,7 +104,7 @@ def scraped_name(metric: signals.Metric) -> str:
 def test_every_declared_series_of_engine_cluster_and_exporters_is_scraped(cluster: Cluster) -> None:
     order(cluster, "for-the-series")
     cluster.await_scraped()
-    blocks = (*signals.ENGINE, *signals.CLUSTER, *signals.EXPORTERS)
+    blocks = (*signals.engine.METRICS, *signals.cluster.METRICS, *signals.exporters.METRICS)
     declared = {scraped_name(metric) for metric in blocks} - SILENT_UNTIL_IT_HAPPENS
     throttled = {name for name in declared if "throttled" in name or "quota" in name or "periods" in name}
     wanted = declared - (throttled if cluster.quotas.startswith("not applied") else set())

@@ -1,0 +1,79 @@
+"""How commands speak: people read standard error, programs read one JSON document on standard output.
+
+Exit codes: 0 pass, 1 internal error, 2 bad input, 3 a gate or check failed, 4 invalid run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+
+ROOT = Path(__file__).resolve().parent.parent
+CLUSTER_DIRECTORY = ROOT / ".lab" / "cluster"
+RUNS_DIRECTORY = ROOT / "runs"
+
+people = Console(stderr=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+
+
+class Exit(IntEnum):
+    PASS = 0
+    INTERNAL = 1
+    BAD_INPUT = 2
+    CHECK_FAILED = 3
+    INVALID_RUN = 4
+
+
+ERRORS = {
+    ("deploy.topology", "TopologyError"): Exit.BAD_INPUT,
+    ("loadgen.campaign", "CampaignError"): Exit.BAD_INPUT,
+    ("loadgen.record", "RunError"): Exit.BAD_INPUT,
+    ("loadgen.record", "DamagedRunError"): Exit.CHECK_FAILED,
+    ("loadgen.seal", "RunNotWrittenError"): Exit.CHECK_FAILED,
+    ("loadgen.generator", "GeneratorError"): Exit.CHECK_FAILED,
+    ("loadgen.collect", "CollectError"): Exit.CHECK_FAILED,
+    ("loadgen.torture", "TortureError"): Exit.CHECK_FAILED,
+    ("deploy.cluster", "ClusterError"): Exit.CHECK_FAILED,
+    ("deploy.install.engine", "EngineProgramError"): Exit.BAD_INPUT,
+}
+"""What the rooms raise on purpose: module and class → exit code."""
+
+
+@contextlib.contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn the rooms' errors into one message for people and the exit code of their kind."""
+    try:
+        yield
+    except Exception as error:
+        code = ERRORS.get((type(error).__module__, type(error).__name__))
+        if code is None:
+            raise
+        say(str(error), style="red")
+        raise typer.Exit(code) from error
+
+
+def say(line: str, style: str | None = None) -> None:
+    """One line for people, as it is."""
+    people.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_json(document: Any) -> None:
+    sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def print_figures(figures: Mapping[str, Any], as_json: bool) -> None:
+    """What a bench measured, a line each for people."""
+    for name, figure in figures.items():
+        say(f"{name:32} {figure}")
+    if as_json:
+        print_json(figures)

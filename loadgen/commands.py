@@ -1,0 +1,28 @@
+"""The commands that load a cluster and need no analysis: lab torture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from deploy.console import CLUSTER_DIRECTORY, AsJson, Exit, exit_codes, print_json, say
+
+
+def torture(
+    cycles: Annotated[int, typer.Option(min=1, help="How many times to strike.")] = 20,
+    seed: Annotated[int, typer.Option(help="Decides who is struck, how and when.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Kill and freeze parts of the order path under load, and count lost orders. Exits 3 if a promise was broken."""
+    from loadgen.torture import torture as strike
+
+    with exit_codes(), TemporaryDirectory() as scratch:
+        outcome = strike(cycles, seed, CLUSTER_DIRECTORY, Path(scratch), say)
+    say("every promise was kept" if outcome.kept else "\n".join(outcome.differences))
+    if as_json:
+        print_json(outcome.document())
+    if not outcome.kept:
+        raise typer.Exit(Exit.CHECK_FAILED)

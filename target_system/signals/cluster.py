@@ -1,0 +1,30 @@
+"""What the supervisor of a cluster says of the parts it keeps."""
+
+from target_system.signals.kinds import COUNTER, GAUGE, LogEvent, Metric
+
+_PART = ("component", "instance")
+
+METRICS: tuple[Metric, ...] = (
+    Metric("cluster_up", GAUGE, "bool", "cluster", "1 while the part answers", _PART),
+    Metric(
+        "cluster_cpu_seconds_total", COUNTER, "seconds", "cluster", "CPU that the part and its children used", _PART
+    ),
+    Metric("cluster_cpu_quota_cores", GAUGE, "cores", "cluster", "CPU quota; absent where there is none", _PART),
+    Metric("cluster_cpu_periods_total", COUNTER, "periods", "cluster", "quota periods in which the part ran", _PART),
+    Metric(
+        "cluster_cpu_throttled_periods_total", COUNTER, "periods", "cluster", "of these, with the quota used up", _PART
+    ),
+    Metric("cluster_cpu_throttled_seconds_total", COUNTER, "seconds", "cluster", "time stopped by the quota", _PART),
+    Metric("cluster_memory_bytes", GAUGE, "bytes", "cluster", "resident memory, what is shared counted once", _PART),
+    Metric("cluster_restarts_total", COUNTER, "restarts", "cluster", "restarts after a death", _PART),
+    Metric("cluster_host_cores", GAUGE, "cores", "cluster", "cores of the machine that the lab may use"),
+    Metric(
+        "cluster_host_cpu_seconds_total", COUNTER, "seconds", "cluster", "all cores: busy, idle or stolen", ("mode",)
+    ),
+)
+
+LOG_EVENTS: tuple[LogEvent, ...] = (
+    LogEvent("died", "cluster", "a part ended without being asked to", ("part", "said", "log_end")),
+    LogEvent("restarted", "cluster", "a part answers again", ("part", "said")),
+    LogEvent("given_up", "cluster", "a part died too often and stays down", ("part", "said", "log_end")),
+)
