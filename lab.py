@@ -39,6 +39,7 @@ app.command()(deploy.status)
 app.command()(loadgen.torture)
 bench.command("engine")(deploy.bench_engine)
 bench.command("engine-grpc")(deploy.bench_engine_grpc)
+bench.command("ledger")(loadgen.bench_ledger)
 
 Short = Annotated[
     bool, typer.Option("--short", help="The campaign's smaller setting, as continuous integration runs it.")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.console import CLUSTER_DIRECTORY, AsJson, Exit, exit_codes, print_json, say
+from deploy.console import CLUSTER_DIRECTORY, AsJson, Exit, exit_codes, print_figures, print_json, say
 
 
 def torture(
@@ -26,3 +26,16 @@ def torture(
         print_json(outcome.document())
     if not outcome.kept:
         raise typer.Exit(Exit.CHECK_FAILED)
+
+
+def bench_ledger(
+    rounds: Annotated[int, typer.Option(min=1, help="How often each way takes its turn.")] = 5,
+    seconds_each: Annotated[int, typer.Option(min=1, help="How long a turn takes.")] = 4,
+    as_json: AsJson = False,
+) -> None:
+    """The ledger alone: one commit an order, many orders a commit, and pgbench with the same insert, in turns."""
+    from loadgen.bench.ledger import Size, measure
+
+    with exit_codes(), TemporaryDirectory() as scratch:
+        figures = measure(Size(rounds, seconds_each), Path(scratch) / "cluster", say)
+    print_figures(figures, as_json)
