@@ -38,7 +38,7 @@ app.command()(deploy.down)
 app.command()(deploy.status)
 app.command()(loadgen.torture)
 bench.command("engine")(deploy.bench_engine)
-bench.command("engine-grpc")(deploy.bench_engine_grpc)
+bench.command("engine-grpc")(loadgen.bench_engine_grpc)
 bench.command("ledger")(loadgen.bench_ledger)
 
 Short = Annotated[

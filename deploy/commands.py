@@ -89,15 +89,3 @@ def bench_engine(
     with exit_codes():
         figures = measured_by("engine-bench", ["--events", str(events), "--id-index", id_index])
     print_figures(figures, as_json)
-
-
-def bench_engine_grpc(
-    orders: Annotated[int, typer.Option(min=1, help="Orders to stream.")] = 2_000_000,
-    as_json: AsJson = False,
-) -> None:
-    """The engine over gRPC on loopback: unary, and a stream of batches, with the journal in memory and on disk."""
-    from deploy.install.engine import measured_by
-
-    with exit_codes():
-        figures = measured_by("engine-grpc-bench", ["--orders", str(orders)])
-    print_figures(figures, as_json)

@@ -42,7 +42,7 @@ ERRORS = {
     ("loadgen.generator", "GeneratorError"): Exit.CHECK_FAILED,
     ("loadgen.collect", "CollectError"): Exit.CHECK_FAILED,
     ("loadgen.torture", "TortureError"): Exit.CHECK_FAILED,
-    ("loadgen.bench.ledger", "BenchError"): Exit.CHECK_FAILED,
+    ("loadgen.bench", "BenchError"): Exit.CHECK_FAILED,
     ("deploy.cluster", "ClusterError"): Exit.CHECK_FAILED,
     ("deploy.install.engine", "EngineProgramError"): Exit.BAD_INPUT,
 }

@@ -28,6 +28,22 @@ def torture(
         raise typer.Exit(Exit.CHECK_FAILED)
 
 
+def bench_engine_grpc(
+    orders: Annotated[
+        int, typer.Option(min=1, help="Orders to stream from C++, a quarter of them from Python.")
+    ] = 2_000_000,
+    as_json: AsJson = False,
+) -> None:
+    """The engine over gRPC on loopback: unary calls, and streams of batches from C++ and from one Python process."""
+    from deploy.install.engine import measured_by
+    from loadgen.bench.engine_stream import Size, measure
+
+    with exit_codes():
+        figures = measured_by("engine-grpc-bench", ["--orders", str(orders)])
+        figures |= measure(Size(orders=max(1, orders // 4)))
+    print_figures(figures, as_json)
+
+
 def bench_ledger(
     rounds: Annotated[int, typer.Option(min=1, help="How often each way takes its turn.")] = 5,
     seconds_each: Annotated[int, typer.Option(min=1, help="How long a turn takes.")] = 4,

@@ -27,6 +27,7 @@ import psycopg
 from deploy.cluster import Cluster
 from deploy.local.site import POSTGRES_PROGRAMS
 from deploy.topology import Topology
+from loadgen.bench import BenchError
 from target_system.ledger.connections import Connections
 from target_system.ledger.rows import Entry
 from target_system.ledger.settler import SilentWatcher
@@ -39,10 +40,6 @@ CONNECTIONS = 16
 DEADLINE_S = 10.0
 TRADE_EVERY = 7
 SILENT = ("prometheus", "alertmanager", "loki", "collector", "node_exporter", "postgres_exporter", "redis_exporter")
-
-
-class BenchError(Exception):
-    """A bench could not measure; the text says what failed."""
 
 
 @dataclass(frozen=True, slots=True)
