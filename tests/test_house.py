@@ -34,8 +34,8 @@ COMPONENTS: dict[str, tuple[str, ...]] = {
     "gateway": ("risk", "ledger"),
     "ledger": (),
     "risk": (),
-    "market_data": (),
-    "history": (),
+    "market_data": ("ledger",),
+    "history": ("ledger",),
 }
 """Folder of target_system → which other folders it may import; the modules beside the folders are free to all."""
 

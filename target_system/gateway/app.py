@@ -21,7 +21,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from target_system.gateway import replies
-from target_system.gateway.access import key_in
 from target_system.gateway.orders_edge import CANCEL, PLACE
 from target_system.gateway.replies import Fault, Header, Reply
 from target_system.gateway.schemas import (
@@ -35,6 +34,7 @@ from target_system.gateway.schemas import (
     problems,
 )
 from target_system.gateway.service import Gateway
+from target_system.ledger.access import key_in
 from target_system.ledger.connections import LedgerAway
 
 Scope = MutableMapping[str, Any]

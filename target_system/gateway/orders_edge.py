@@ -10,10 +10,10 @@ import orjson
 from opentelemetry.trace import Span
 
 from target_system.gateway import replies
-from target_system.gateway.access import Access, key_in
 from target_system.gateway.order_path import Answer, NoAnswer, OrderPath, Stamps
 from target_system.gateway.replies import Fault, Header, Reply
 from target_system.gateway.validation import Malformed, Tradable, parse_order
+from target_system.ledger.access import Access, key_in
 from target_system.ledger.connections import LedgerAway
 from target_system.proto import engine_pb2 as pb
 from target_system.risk.limits import Limits, breaches

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
-from target_system.gateway.access import Access
 from target_system.gateway.engine_stream import EngineStream
 from target_system.gateway.events import EngineEvents, LedgerEvents, redis_events
 from target_system.gateway.order_path import OrderPath
@@ -15,6 +14,7 @@ from target_system.gateway.orders_edge import OrdersEdge, Work
 from target_system.gateway.reads import Reads
 from target_system.gateway.validation import Tradable
 from target_system.ledger import projection
+from target_system.ledger.access import Access
 from target_system.ledger.connections import for_each_shard
 from target_system.ledger.rows import Symbols
 from target_system.ledger.write_path import Group, PerOrder
