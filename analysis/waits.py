@@ -1,8 +1,8 @@
 """What Postgres's sessions wait for: a commit for the sync of the disk, a row for its lock, an order for a connection.
 None of it uses CPU.
 
-Sessions are counted at each scrape, so a mean over the window is the average number of active sessions by wait event;
-an active session that waits for nothing is on a processor.
+A sampler counts the sessions at work many times a second; samples over its ticks is the average number of active
+sessions by wait event, and one that waits for nothing is on a processor.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from analysis.finding import Bearing, Figure, Finding, Mechanism, percent
 from analysis.measured import Configuration, configurations
 from analysis.residence import DOMINANT, TIMED_IN_THE_GATEWAY, Residence, mean_of, residence_of
-from analysis.series import counter, inside, samples_of
+from analysis.series import counter, increase, samples_of
 from loadgen.record import Run
 
 WAITERS = "gateway_ledger_waiters"
-SESSIONS = "pg_wait_sessions"
+SAMPLES, TICKS = "ledger_wait_samples_total", "ledger_wait_ticks_total"
 SYNCS, SYNC_SECONDS = "pg_wal_syncs", "pg_wal_sync_seconds"
 WAL_EVENTS = frozenset({"WALSync", "WALWrite", "WALInitSync", "WALBufMapping", "WALInsert"})
 QUEUE_AT_POOL = 0.5
@@ -63,16 +63,21 @@ def waits_of(run: Run, configuration: Configuration) -> Waits:
 
 
 def _sessions(run: Run, configuration: Configuration) -> dict[tuple[str, str], float]:
-    """Samples over ticks. A scrape leaves out events without a session, so the ticks are those of another metric."""
+    """Samples over ticks of one shard's sampler, the shards summed."""
     counts: dict[tuple[str, str], float] = {}
     ticks = 0.0
     for window in configuration.windows:
-        scrapes = inside(samples_of(run, SYNCS, window), window)
-        ticks += len(scrapes) / max(1, scrapes["instance"].nunique())
-        rows = inside(samples_of(run, SESSIONS, window), window)
-        if not rows.empty:
-            for (kind, event), values in rows[rows["type"] != "Client"].groupby(["type", "event"])["value"]:
-                counts[str(kind), str(event)] = counts.get((str(kind), str(event)), 0.0) + float(values.sum())
+        looks = samples_of(run, TICKS, window)
+        grown = counter(run, TICKS, window)
+        if grown is None:
+            continue
+        ticks += float(grown.sum()) / looks["instance"].nunique()
+        rows = samples_of(run, SAMPLES, window)
+        if rows.empty:
+            continue
+        for (kind, event), samples in rows[rows["type"] != "Client"].groupby(["type", "event"]):
+            key = (str(kind), str(event))
+            counts[key] = counts.get(key, 0.0) + float(increase(samples, window).sum())
     return {key: count / ticks for key, count in counts.items()} if ticks else {}
 
 

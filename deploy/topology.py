@@ -134,6 +134,7 @@ class Observability(Component):
     collector: bool = True
     node_exporter: bool = True
     postgres_exporter: bool = True
+    wait_sampler: bool = True
     redis_exporter: bool = True
     process_exporter: bool = True
 
@@ -190,6 +191,11 @@ class Topology(Section):
             raise TopologyError(f"overrides: {fault_text(fault)}" for fault in faults)
         return changed
 
+    def path_alone(self) -> Topology:
+        """The same order path, and no server beside it."""
+        servers = [name for name, field in Observability.model_fields.items() if field.annotation is bool]
+        return self.with_overrides({f"observability.{server}": False for server in servers})
+
     def listeners(self) -> list[str]:
         """The name of everything that listens on a port of its own."""
         gateways = [f"gateway-{n}" for n in range(1, self.gateways.replicas + 1)]
@@ -203,6 +209,7 @@ class Topology(Section):
         beside += ["node-exporter"] * on.node_exporter + ["process-exporter"] * on.process_exporter
         beside += ["redis-exporter"] * on.redis_exporter
         beside += [f"postgres-exporter-{n}" for n in range(1, self.ledger.shards + 1)] * on.postgres_exporter
+        beside += [f"wait-sampler-{n}" for n in range(1, self.ledger.shards + 1)] * on.wait_sampler
         return path + beside
 
     def quotas(self) -> dict[str, float]:

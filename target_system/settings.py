@@ -73,6 +73,16 @@ class SettlerSettings(BaseSettings):
     call_deadline_ms: PositiveInt = 2_000
 
 
+class WaitSamplerSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="WAIT_SAMPLER_", frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(ge=1, le=65535, description="/metrics")
+    dsn: str = Field(description="of a role in pg_monitor; the password by passfile=")
+    ticks_per_s: PositiveInt = Field(default=20, le=100)
+    statement_timeout_ms: PositiveInt = 1_000
+
+
 def read_settings(kind: type[Told]) -> Told:
     """The settings of this process; says every fault on standard error and exits 2 if there is one."""
     try:

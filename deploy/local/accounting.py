@@ -17,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from deploy.local.cpu_groups import CpuGroups, CpuUsage
+from deploy.local.run_queue import RunQueueDelays
 from target_system import signals
 from target_system.signals import MetricType
 
@@ -53,9 +54,9 @@ def cpu_usage(account: Account, groups: CpuGroups) -> CpuUsage:
     return groups.usage(account.group) or CpuUsage(sum(_cpu_ns(pid) for pid in pids_of(account, groups)))
 
 
-def memory_bytes(account: Account, groups: CpuGroups) -> int:
+def memory_bytes(pids: Iterable[int]) -> int:
     own = shared_most = 0
-    for pid in pids_of(account, groups):
+    for pid in pids:
         try:
             _, resident, shared, *_ = (int(word) for word in Path(f"/proc/{pid}/statm").read_text().split())
         except OSError:
@@ -77,7 +78,7 @@ class ClusterCollector(Collector):
     """Reads the accounts when it is scraped."""
 
     def __init__(self, accounts: Callable[[], Iterable[Account]], groups: CpuGroups) -> None:
-        self._accounts, self._groups = accounts, groups
+        self._accounts, self._groups, self._run_queue = accounts, groups, RunQueueDelays()
 
     def collect(self) -> Iterator[Metric]:
         families = {metric.name: _family(metric) for metric in signals.cluster.METRICS}
@@ -91,11 +92,12 @@ class ClusterCollector(Collector):
         yield from families.values()
 
     def _of(self, account: Account) -> dict[str, float]:
-        usage = cpu_usage(account, self._groups)
+        usage, pids = cpu_usage(account, self._groups), pids_of(account, self._groups)
         values: dict[str, float] = {
             "cluster_up": account.is_up,
             "cluster_cpu_seconds_total": usage.used_ns / NS_PER_S,
-            "cluster_memory_bytes": memory_bytes(account, self._groups),
+            "cluster_run_queue_seconds_total": self._run_queue.look(account.instance, pids) / NS_PER_S,
+            "cluster_memory_bytes": memory_bytes(pids),
             "cluster_restarts_total": account.restarts,
         }
         if account.quota_cores is not None:

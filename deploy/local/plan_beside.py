@@ -6,6 +6,7 @@ All of it shares one CPU group, `observability`: what watching costs is accounte
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ def beside_path(site: Site) -> list[PartSpec]:
     specs = [make(site) for server, make in makers.items() if site.has(server)]
     if site.has("postgres_exporter"):
         specs += [postgres_exporter(site, shard) for shard in site.shards]
+    if site.has("wait_sampler"):
+        specs += [wait_sampler(site, shard) for shard in site.shards]
     return specs
 
 
@@ -77,6 +80,8 @@ def targets(site: Site) -> list[dict[str, Any]]:
             named[listener] = (component, instance)
     if site.has("postgres_exporter"):
         named |= {f"postgres-exporter-{shard}": ("ledger", f"ledger-{shard}") for shard in site.shards}
+    if site.has("wait_sampler"):
+        named |= {f"wait-sampler-{shard}": ("ledger", f"ledger-{shard}") for shard in site.shards}
     return [
         {"targets": [f"{HOST}:{site.ports[listener]}"], "labels": {"component": component, "instance": instance}}
         for listener, (component, instance) in named.items()
@@ -216,6 +221,17 @@ def postgres_exporter(site: Site, shard: int) -> PartSpec:
         "DATA_SOURCE_PASS": site.secrets.password(EXPORTER),
     }
     return _beside(site, name, command, Ready(port, "/"), layer=Layer.KEPT, environment=environment)
+
+
+def wait_sampler(site: Site, shard: int) -> PartSpec:
+    name = f"wait-sampler-{shard}"
+    port = site.ports[name]
+    environment = {
+        "WAIT_SAMPLER_PORT": str(port),
+        "WAIT_SAMPLER_DSN": site.secrets.dsn(site.ports[f"ledger-{shard}"], EXPORTER, "postgres"),
+    }
+    command = (sys.executable, "-m", "target_system.ledger.wait_sampler")
+    return _beside(site, name, command, Ready(port, "/metrics"), layer=Layer.KEPT, environment=environment)
 
 
 def _beside(

@@ -24,7 +24,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, start_http_server
 from pydantic import ValidationError
 
-from deploy.local.accounting import Account, ClusterCollector, cpu_usage, memory_bytes
+from deploy.local.accounting import Account, ClusterCollector, cpu_usage, memory_bytes, pids_of
 from deploy.local.control import Say, serve
 from deploy.local.cpu_groups import CpuGroups, Limit, discover
 from deploy.local.fleet import GENERATOR, Fleet
@@ -178,7 +178,7 @@ class Supervisor:
                 pid=process.pid,
                 cpu_seconds=cpu_usage(account, self._groups).used_ns / 1e9,
                 cpu_quota_cores=account.quota_cores,
-                memory_bytes=memory_bytes(account, self._groups),
+                memory_bytes=memory_bytes(pids_of(account, self._groups)),
                 restarts=process.restarts,
                 said=process.said,
             )

@@ -39,7 +39,6 @@ CLIENTS = 64
 CONNECTIONS = 16
 DEADLINE_S = 10.0
 TRADE_EVERY = 7
-SILENT = ("prometheus", "alertmanager", "loki", "collector", "node_exporter", "postgres_exporter", "redis_exporter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,7 @@ class Size:
 
 def measure(size: Size, directory: Path, say: Say) -> dict[str, Any]:
     """Orders committed a second by each way, medians over the rounds."""
-    quiet = {f"observability.{part}": False for part in (*SILENT, "process_exporter")}
-    with Cluster.up(Topology().with_overrides(quiet), directory) as cluster:
+    with Cluster.up(Topology().path_alone(), directory) as cluster:
         cluster.signal("settler", SIGSTOP)  # it would look for the engine's side of these rows
         (dsn,) = cluster.secrets.ledger_dsns
         rates = _in_turns(size, dsn, say)

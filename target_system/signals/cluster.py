@@ -15,6 +15,14 @@ METRICS: tuple[Metric, ...] = (
         "cluster_cpu_throttled_periods_total", COUNTER, "periods", "cluster", "of these, with the quota used up", _PART
     ),
     Metric("cluster_cpu_throttled_seconds_total", COUNTER, "seconds", "cluster", "time stopped by the quota", _PART),
+    Metric(
+        "cluster_run_queue_seconds_total",
+        COUNTER,
+        "seconds",
+        "cluster",
+        "time its threads were ready to run and no core was free",
+        _PART,
+    ),
     Metric("cluster_memory_bytes", GAUGE, "bytes", "cluster", "resident memory, what is shared counted once", _PART),
     Metric("cluster_restarts_total", COUNTER, "restarts", "cluster", "restarts after a death", _PART),
     Metric("cluster_host_cores", GAUGE, "cores", "cluster", "cores of the machine that the lab may use"),

@@ -19,11 +19,7 @@ from deploy.local.site import Layout
 from deploy.topology import Topology
 
 DEADLINE_S = 30.0
-OFF = ("prometheus", "alertmanager", "loki", "collector", "node_exporter", "process_exporter")
-SMALL = Topology().with_overrides(
-    {f"observability.{name}": False for name in (*OFF, "postgres_exporter", "redis_exporter")}
-)
-"""The order path alone."""
+SMALL = Topology().path_alone()
 
 
 def until(condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:

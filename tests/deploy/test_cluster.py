@@ -25,7 +25,7 @@ from tests.deploy.live import Footprint, fetch, until
 
 pytestmark = pytest.mark.slow
 TOPOLOGY = Topology().with_overrides({"gateways": 2, "gateways.trace_ratio": 1.0, "generator.cpu_cores": 0.2})
-SILENT_UNTIL_IT_HAPPENS = {"pg_wait_sessions", "haproxy_backend_retry_warnings_total"}
+SILENT_UNTIL_IT_HAPPENS = {"haproxy_backend_retry_warnings_total"}
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,12 @@ def scraped_name(metric: signals.Metric) -> str:
 def test_every_declared_series_of_engine_cluster_and_exporters_is_scraped(cluster: Cluster) -> None:
     order(cluster, "for-the-series")
     cluster.await_scraped()
-    blocks = (*signals.engine.METRICS, *signals.cluster.METRICS, *signals.exporters.METRICS)
+    blocks = (
+        *signals.wait_sampler.METRICS,
+        *signals.engine.METRICS,
+        *signals.cluster.METRICS,
+        *signals.exporters.METRICS,
+    )
     declared = {scraped_name(metric) for metric in blocks} - SILENT_UNTIL_IT_HAPPENS
     throttled = {name for name in declared if "throttled" in name or "quota" in name or "periods" in name}
     wanted = declared - (throttled if cluster.quotas.startswith("not applied") else set())
