@@ -188,6 +188,13 @@ class Cluster:
         self._ask("renew", RENEW_DEADLINE_S, say, topology=topology.model_dump(mode="json"))
         self._describe()
 
+    def restart(self, component: str, say: Say = lambda _: None) -> None:
+        """Every part of a component in order and one after the other, as an update would; `gateway`: no client notices.
+
+        A single gateway has nobody to take its orders meanwhile. Raises ClusterError if a part does not come back.
+        """
+        self._ask("restart", RENEW_DEADLINE_S, say, component=component)
+
     def signal(self, part: str, signum: int, *, whole: bool = False) -> None:
         """Send a part's process a signal, as a fault; the supervisor then does what the restart policy says.
 

@@ -59,6 +59,21 @@ def down(as_json: AsJson = False) -> None:
         print_json({"stopped": stopped})
 
 
+def restart(
+    component: Annotated[
+        str, typer.Argument(help="gateway, engine, redis ...: as `lab status` lists them.")
+    ] = "gateway",
+) -> None:
+    """Restart a component of the running cluster part by part; of two or more gateways no client notices."""
+    from deploy.cluster import Cluster, ClusterError
+
+    with exit_codes():
+        cluster = Cluster.attach(CLUSTER_DIRECTORY)
+        if cluster is None:
+            raise ClusterError("no cluster runs here; lab up starts one")
+        cluster.restart(component, say)
+
+
 def status(as_json: AsJson = False) -> None:
     """Show each part of the running cluster: state, address, pid, CPU, memory. Exits 3 if one is not up."""
     from deploy.cluster import Cluster

@@ -69,12 +69,22 @@ class Component(Bounded):
     restarts: Restarts = Restarts()
 
 
+class Limits(Section):
+    """How many orders and cancels are admitted in a second, however many gateways there are; null: no limit."""
+
+    per_key_per_s: PositiveInt | None = 100
+    total_per_s: PositiveInt | None = 500
+
+
 class Gateways(Component):
-    """`cpu_cores` is for each of them. `gateways: 4` is short for `gateways: {replicas: 4}`."""
+    """`cpu_cores` is for each of them. `gateways: 4` is short for `gateways: {replicas: 4}`.
+
+    `in_flight_max`: the requests that each works on at once; what is beyond waits in HAProxy's queue.
+    """
 
     replicas: Annotated[int, Field(ge=1, le=32)] = 1
     ledger_pool_size: PositiveInt = 16
-    in_flight_max: PositiveInt = 1024
+    in_flight_max: PositiveInt = 64
     trace_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
 
     @model_validator(mode="before")
@@ -113,7 +123,11 @@ class Redis(Component):
 
 
 class Haproxy(Component):
+    """`queue_max` requests wait for a gateway at most, each no longer than the timeout; then they are shed."""
+
     connections_max: PositiveInt = 4096
+    queue_max: PositiveInt = 128
+    queue_timeout_ms: PositiveInt = 100
 
 
 class Settler(Component):
@@ -146,6 +160,7 @@ class Topology(Section):
     price_ticks_min: PositiveInt = 1
     price_ticks_max: PositiveInt = 200_000
     accounts: Annotated[int, Field(ge=1, le=10_000)] = 64
+    limits: Limits = Limits()
     gateways: Gateways = Gateways()
     ledger: Ledger = Ledger()
     engine: Engine = Engine()

@@ -40,7 +40,7 @@ class GatewaySettings(BaseSettings):
     ledger_deadline_ms: PositiveInt = 2_000
     redis_deadline_ms: PositiveInt = 100
     read_deadline_ms: PositiveInt = 1_000
-    drain_ms: int = Field(default=300, ge=0, description="from SIGTERM on: /readyz says 503 before the listener closes")
+    drain_ms: int = Field(default=600, ge=0, description="from SIGTERM on: /readyz says 503 before the listener closes")
     stop_deadline_ms: PositiveInt = 5_000
     otlp_endpoint: str | None = Field(default=None, description="http://host:port of a collector; none: no spans")
     trace_ratio: float = Field(default=0.01, ge=0, le=1, description="of the orders that bring no traceparent")

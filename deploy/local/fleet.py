@@ -28,6 +28,7 @@ COMPLETE_DEADLINE_S = 20.0
 POLL_S = 0.02
 DOWN_GRACE_S = 1.5
 KEPT_GRACE_S = 10.0
+RESTART_GRACE_S = 10.0
 GENERATOR = "generator"
 NEEDED_TO_THE_END = ("engine", "ledger", "redis", "collector")
 
@@ -66,6 +67,14 @@ class Fleet:
         with _failing_as_one():
             await self._up_path(specs, say)
         self._apply_quotas()
+
+    async def restart(self, component: str, say: Say) -> None:
+        """All parts of a component, each once HAProxy sees every gateway again."""
+        for process in [process for process in self.processes.values() if process.spec.component == component]:
+            began = time.monotonic()
+            await process.restart(RESTART_GRACE_S)
+            await self._until_complete()
+            say(f"{process.spec.name} is back after {time.monotonic() - began:.1f} s")
 
     async def down(self) -> None:
         """What gateways need to answer the orders in flight comes last."""

@@ -160,6 +160,10 @@ def haproxy(site: Site) -> PartSpec:
         port=site.ports["haproxy"],
         metrics_port=site.ports["haproxy-metrics"],
         connections_max=wanted.connections_max,
+        queue_max=wanted.queue_max,
+        queue_timeout_ms=wanted.queue_timeout_ms,
+        in_flight_max=site.topology.gateways.in_flight_max,
+        **site.topology.limits.model_dump(),
         gateways=[(name, f"{HOST}:{site.ports[name]}") for name in names],
     )
     return PartSpec(

@@ -58,6 +58,13 @@ class Process:
         await self._end(self.spec.stop_signal, grace_s)
         self.state = PartState.STOPPED
 
+    async def restart(self, grace_s: float) -> None:
+        """Ends it in order, starts it anew and waits until it answers. Raises PartFailed; then it stays down."""
+        await self.stop(grace_s)
+        self.restarts += 1
+        await self.start()
+        self._tell(EventKind.RESTARTED, "as asked", "")
+
     def send(self, signum: int, *, whole: bool = False) -> bool:
         """Whether there was a process to send it to. `whole`: to its descendants too."""
         if self._process is None or self._process.returncode is not None:

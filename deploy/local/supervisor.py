@@ -98,6 +98,8 @@ class Supervisor:
                 return [asdict(event) for event in self._events if event.t_ns >= request["since_ns"]]
             case "renew":
                 return await self._renew(Topology.model_validate(request["topology"]), say)
+            case "restart":
+                return await self._restart(request["component"], say)
             case "signal":
                 return self._send(request["part"], request["signal"], request["whole"])
             case "place":
@@ -122,6 +124,14 @@ class Supervisor:
         async with self._changing:
             self._ports.fix(topology.ports)
             await self._fleet.renew(self._site(topology, self._fleet.site.generation + 1), say)
+            self.note()
+
+    async def _restart(self, component: str, say: Say) -> None:
+        known = {process.spec.component for process in self._fleet.processes.values()}
+        if component not in known:
+            raise Impossible(f"{component} is no component here; use one of {', '.join(sorted(known))}")
+        async with self._changing:
+            await self._fleet.restart(component, say)
             self.note()
 
     def _site(self, topology: Topology, generation: int) -> Site:

@@ -1,7 +1,7 @@
 """`python -m target_system.gateway`: one process, one port. Settings come from the environment, prefix GATEWAY_.
 
-On SIGTERM /readyz says 503 and new orders are refused (503, safe to send elsewhere); after a short while, in which the
-load balancer sees it, the listener closes; the orders in flight are answered; the process ends within its deadline.
+On SIGTERM /readyz says 503. Orders are taken for a short while yet, in which the load balancer sees it and sends no
+more; then the listener closes, the orders in flight are answered and the process ends, within its deadline.
 """
 
 from __future__ import annotations

@@ -174,7 +174,7 @@ def add_orders(app: FastAPI, gateway: Gateway) -> None:
 
     @app.post(
         ORDERS, status_code=201, response_model=OrderAnswer, openapi_extra={"requestBody": body},
-        responses=problems(400, 401, 409, 413, 415, 422, 503, 504), summary="Place an order",
+        responses=problems(400, 401, 409, 413, 415, 422, 429, 503, 504), summary="Place an order",
     )  # fmt: skip
     async def place(request: Request) -> Response:
         """A repeated client order id returns the first answer, with `Idempotent-Replayed: true`."""
@@ -183,7 +183,7 @@ def add_orders(app: FastAPI, gateway: Gateway) -> None:
         return response_of(await edge.answer(PLACE, began, handled))
 
     @app.delete(
-        ORDERS + "/{order_id}", response_model=CancelAnswer, responses=problems(401, 404, 422, 503, 504),
+        ORDERS + "/{order_id}", response_model=CancelAnswer, responses=problems(401, 404, 422, 429, 503, 504),
         summary="Cancel an order",
     )  # fmt: skip
     async def cancel(order_id: OrderNumber, request: Request) -> Response:

@@ -29,15 +29,14 @@ REASONS = {number: name.lower() for name, number in pb.Reason.items()}
 
 @dataclass(slots=True)
 class Work:
-    """How much the process has taken on, and whether it takes more."""
+    """How much the process has taken on. One that is stopping takes what still comes, until the load balancer has seen
+    that it is not ready."""
 
     in_flight_max: int
     in_flight: int = 0
     is_stopping: bool = False
 
     def refusal(self) -> Reply | None:
-        if self.is_stopping:
-            return replies.unavailable("stopping", "this gateway is stopping")
         if self.in_flight >= self.in_flight_max:
             return replies.unavailable(
                 "overloaded", f"{self.in_flight} orders are in flight, the most this gateway takes"

@@ -26,7 +26,7 @@ def key_in(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     for name, value in headers:
         if name == b"authorization":
             scheme, _, key = value.partition(b" ")
-            return key.strip() if scheme.lower() == b"bearer" else None
+            return key if scheme.lower() == b"bearer" else None
         if name == b"x-api-key":
             return value
     return None

@@ -43,6 +43,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("haproxy_frontend_http_requests_total", COUNTER, "requests", "haproxy", "requests taken", ("proxy",)),
     Metric("haproxy_frontend_current_sessions", GAUGE, "sessions", "haproxy", "open sessions", ("proxy",)),
     Metric("haproxy_backend_current_queue", GAUGE, "requests", "haproxy", "requests waiting for a server", ("proxy",)),
+    Metric("haproxy_frontend_requests_denied_total", COUNTER, "requests", "haproxy", "throttled (429)", ("proxy",)),
+    Metric(
+        "haproxy_backend_requests_denied_total", COUNTER, "requests", "haproxy", "shed (503): queue full", ("proxy",)
+    ),
+    Metric("haproxy_backend_max_queue", GAUGE, "requests", "haproxy", "most that ever waited for a server", ("proxy",)),
+    Metric("haproxy_backend_http_responses_total", COUNTER, "answers", "haproxy", "by class", ("proxy", "code")),
+    Metric("haproxy_sticktable_used", GAUGE, "keys", "haproxy", "keys whose rate is counted", ("name", "type")),
     Metric(
         "haproxy_backend_response_time_average_seconds",
         GAUGE,

@@ -89,18 +89,19 @@ def test_nothing_acknowledged_is_lost_when_a_process_is_killed(pipeline: Pipelin
     assert (found.acknowledged, found.differences) == (480, ())
 
 
-def test_on_sigterm_a_gateway_refuses_answers_what_it_has_and_leaves_with_zero(pipeline: Pipeline) -> None:
+def test_on_sigterm_a_gateway_is_not_ready_answers_what_still_comes_and_leaves_with_zero(pipeline: Pipeline) -> None:
     stop(pipeline.processes["gateway-0"])
     pipeline.start_gateway(0, drain_ms=5_000)  # long enough for a busy machine to see it drain
     wait_until(lambda: pipeline.is_ready(0), "the gateway is ready")
     pipeline.processes["gateway-0"].terminate()
     url = f"http://127.0.0.1:{pipeline.gateway_ports[0]}"
     wait_until(lambda: httpx.get(f"{url}/readyz").status_code == 503, "readyz says 503")
-    refused = httpx.post(f"{url}/v1/orders", json={}, headers={"x-api-key": pipeline.keys[1]})
-    assert refused.status_code == 503
+    order = {"client_order_id": "late", "symbol": SYMBOLS[0], "side": "buy", "type": "limit", "price_ticks": 1}
+    late = httpx.post(f"{url}/v1/orders", json=order | {"quantity_lots": 1}, headers={"x-api-key": pipeline.keys[1]})
+    assert late.status_code == 201
     assert pipeline.processes["gateway-0"].wait(30) == 0
     events = [orjson.loads(line)["event"] for line in (pipeline.folder / "gateway-0.log").read_bytes().splitlines()]
-    assert events[-2:] == ["stopping", "stopped"]
+    assert events[-3:] == ["stopping", "order", "stopped"]
 
 
 def test_on_sigterm_the_settler_leaves_with_zero(pipeline: Pipeline) -> None:
