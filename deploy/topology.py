@@ -86,6 +86,7 @@ class Gateways(Component):
     ledger_pool_size: PositiveInt = 16
     in_flight_max: PositiveInt = 64
     trace_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
+    trace_slow_ms: NonNegativeFloat = 100.0
 
     @model_validator(mode="before")
     @classmethod

@@ -1,14 +1,16 @@
 """Spans of a sample of orders, made by hand: automatic instrumentation costs more than the whole gateway.
 
-An order is sampled if its client says so (bit 0x01 of the traceparent's flags) or, without a traceparent, by ratio.
+An order is sampled if its client says so (bit 0x01 of the traceparent's flags) or, without a traceparent, by ratio. One
+that turns out slow, or fails, gets its spans afterwards from the stamps that every order keeps, up to LATE_PER_S.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -21,6 +23,10 @@ from target_system import signals
 
 TRACE_PARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 SPANS_MAX = 4_096
+EXPORT_EVERY_MS = 500
+FAILED = 500
+LATE_PER_S = 10
+"""Where everything is slow, more of the same would only add to it."""
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
@@ -45,14 +51,18 @@ def parse_trace_parent(header: bytes) -> SpanContext | None:
 class OrderTracer:
     """Gives sampled orders a root span, and hangs their stages under it when they are done."""
 
-    def __init__(self, component: str, instance: str, exporter: SpanExporter | None, ratio: float) -> None:
+    def __init__(
+        self, component: str, instance: str, exporter: SpanExporter | None, ratio: float, slow_ms: float
+    ) -> None:
         self._ratio = ratio if exporter else 0.0
+        self._slow_ns = slow_ms * 1e6
+        self._late_second, self._late_left = -1, 0
         self._provider = TracerProvider(
             resource=Resource({"service.name": component, "service.instance.id": instance}), shutdown_on_exit=False
         )
         self._exports = exporter is not None
         if exporter:
-            self._provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=SPANS_MAX))
+            self._provider.add_span_processor(BatchSpanProcessor(exporter, SPANS_MAX, EXPORT_EVERY_MS))
         self._tracer = self._provider.get_tracer("target_system")
 
     def start(self, header: bytes | None, start_ns: int) -> Span | None:
@@ -67,7 +77,19 @@ class OrderTracer:
         context = set_span_in_context(NonRecordingSpan(parent), Context())
         return self._tracer.start_span("order", context, SpanKind.SERVER, start_time=start_ns)
 
-    def finish(self, root: Span, end_ns: int, stages: Iterable[Stage], attributes: dict[str, str | int]) -> None:
+    def start_late(self, start_ns: int, taken_ns: int, status: int) -> Span | None:
+        """A root span for a finished order that nobody had sampled, if it was slow or failed."""
+        if (taken_ns < self._slow_ns and status < FAILED) or not self._exports:
+            return None
+        second = start_ns // 1_000_000_000
+        if second != self._late_second:
+            self._late_second, self._late_left = second, LATE_PER_S
+        if not self._late_left:
+            return None
+        self._late_left -= 1
+        return self._tracer.start_span("order", Context(), SpanKind.SERVER, start_time=start_ns)
+
+    def finish(self, root: Span, end_ns: int, stages: Iterable[Stage], attributes: Mapping[str, Any]) -> None:
         root.set_attributes(attributes)
         self._add(root, stages)
         root.end(end_ns)

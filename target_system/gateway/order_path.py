@@ -49,6 +49,8 @@ class Stamps:
     sequenced: int = 0
     recorded: int = 0
     published: int = 0
+    ledger_waited_ns: int = 0
+    """Of the time in the ledger: until a connection took the order."""
     timing: pb.Timing | None = field(default=None)
 
 
@@ -96,7 +98,7 @@ class OrderPath:
             return NoAnswer.ANOTHER_COMMAND
         entry = entry_of(first, result, self._symbols)
         try:
-            await self._ledger.record(entry)
+            stamps.ledger_waited_ns = await self._ledger.record(entry)
         except LedgerAway:
             return NoAnswer.LEDGER_SILENT
         stamps.recorded = time.monotonic_ns()

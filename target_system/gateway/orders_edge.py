@@ -23,6 +23,9 @@ from target_system.tracing import OrderTracer, Stage, trace_parent_of
 PLACE = "POST /v1/orders"
 CANCEL = "DELETE /v1/orders/{id}"
 
+TRACED = ("endpoint", "account", "client_order_id", "order_id", "sequence", "outcome", "reason")
+"""Attributes of an order's span: by them it is found, and joined with what the client saw."""
+
 OUTCOMES = {number: name.lower() for name, number in pb.Outcome.items()}
 REASONS = {number: name.lower() for name, number in pb.Reason.items()}
 
@@ -52,6 +55,7 @@ class OrdersEdge:
         self._access, self._path, self._tradable, self._limits = access, path, tradable, limits
         self._work, self._telemetry, self._tracer = work, telemetry, tracer
         get = telemetry.metrics.get
+        self._ledger_wait = get("gateway_ledger_wait_seconds").observe
         self._stages = {s: get("gateway_stage_seconds", s).observe for s in ("validate", "engine", "ledger", "publish")}
 
     async def place(self, headers: list[Header], body: bytes, began: int) -> Reply:
@@ -124,17 +128,31 @@ class OrdersEdge:
             stages.append((name, last, at))
             last = at
         fields["total_us"] = (ended - stamps.began) // 1000
+        if stamps.recorded:
+            self._ledger_wait(stamps.ledger_waited_ns * 1e-9)
+        span = span or self._tracer.start_late(wall_ns, ended - stamps.began, reply.status)
         if span is not None:
             fields["trace_id"] = f"{span.get_span_context().trace_id:032x}"
             to_wall = wall_ns - stamps.began
-            spans = [Stage(n, a + to_wall, b + to_wall, in_engine(stamps, n, b + to_wall)) for n, a, b in stages]
-            self._tracer.finish(span, ended + to_wall, spans, {"http.response.status_code": reply.status})
+            spans = [
+                Stage(n, a + to_wall, b + to_wall, within(stamps, n, a + to_wall, b + to_wall)) for n, a, b in stages
+            ]
+            named = {name: fields[name] for name in (*TRACED, "status") if fields.get(name) is not None}
+            self._tracer.finish(span, ended + to_wall, spans, named)
         self._telemetry.log.info("order", **log_fields("order", fields))
 
 
-def in_engine(stamps: Stamps, stage: str, end_ns: int) -> tuple[Stage, ...]:
-    """The engine's own account of its time, laid so that it ends when the result came."""
-    if stage != "engine" or stamps.timing is None or not stamps.timing.batch_size:
+def within(stamps: Stamps, stage: str, start_ns: int, end_ns: int) -> tuple[Stage, ...]:
+    """What is known of the inside of a stage: the wait for a connection, and the engine's own account."""
+    if stage == "ledger" and stamps.ledger_waited_ns:
+        taken_ns = start_ns + stamps.ledger_waited_ns
+        return (Stage("ledger.queued", start_ns, taken_ns), Stage("ledger.commit", taken_ns, end_ns))
+    return in_engine(stamps, end_ns) if stage == "engine" else ()
+
+
+def in_engine(stamps: Stamps, end_ns: int) -> tuple[Stage, ...]:
+    """Laid so that it ends when the result came."""
+    if stamps.timing is None or not stamps.timing.batch_size:
         return ()
     timing = stamps.timing
     synced = end_ns - timing.synced_ns

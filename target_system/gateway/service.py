@@ -31,7 +31,8 @@ class Gateway:
     def __init__(self, settings: GatewaySettings, out: BinaryIO | None = None) -> None:
         self.settings = settings
         self.telemetry = Telemetry("gateway", settings.name, out)
-        self.tracer = OrderTracer("gateway", settings.name, otlp_exporter(settings.otlp_endpoint), settings.trace_ratio)
+        exporter = otlp_exporter(settings.otlp_endpoint)
+        self.tracer = OrderTracer("gateway", settings.name, exporter, settings.trace_ratio, settings.trace_slow_ms)
         self.work = Work(settings.in_flight_max)
         ledger_s, redis_s, read_s = (
             ms / 1000 for ms in (settings.ledger_deadline_ms, settings.redis_deadline_ms, settings.read_deadline_ms)

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
 
@@ -103,13 +104,20 @@ def group_statement(entries: Sequence[Entry]) -> tuple[str, tuple[object, ...]]:
     return INSERT_GROUP, (*commands, *columns)
 
 
-Waiting = tuple[Entry, "asyncio.Future[None]", float]
-"""An entry, what its caller waits for, and until when."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An entry, what its caller waits for, since when and until when (monotonic)."""
+
+    entry: Entry
+    done: asyncio.Future[int]
+    since_ns: int
+    until_s: float
 
 
 class WritePath(Protocol):
-    async def record(self, entry: Entry) -> None:
-        """Return when the entry is committed. LedgerAway: it may or may not be; recording it again is safe."""
+    async def record(self, entry: Entry) -> int:
+        """Return when the entry is committed: the nanoseconds that it waited before a connection took it. LedgerAway:
+        it may or may not be committed; recording it again is safe."""
 
 
 class PerOrder:
@@ -118,9 +126,9 @@ class PerOrder:
     def __init__(self, shards: Sequence[Connections], deadline_s: float, on_retry: Callable[[], None]) -> None:
         self._shards, self._deadline_s, self._on_retry = shards, deadline_s, on_retry
 
-    async def record(self, entry: Entry) -> None:
+    async def record(self, entry: Entry) -> int:
         until = time.monotonic() + self._deadline_s
-        await commit(self._shards[entry.shard], *statement(entry), until, self._on_retry)
+        return await commit(self._shards[entry.shard], *statement(entry), until, self._on_retry)
 
 
 class Group:
@@ -132,46 +140,52 @@ class Group:
         self._waiting: list[deque[Waiting]] = [deque() for _ in shards]
         self._lanes: list[set[asyncio.Task[None]]] = [set() for _ in shards]
 
-    async def record(self, entry: Entry) -> None:
+    async def record(self, entry: Entry) -> int:
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        self._waiting[entry.shard].append((entry, done, time.monotonic() + self._deadline_s))
+        done: asyncio.Future[int] = loop.create_future()
+        now_ns = time.monotonic_ns()
+        self._waiting[entry.shard].append(Waiting(entry, done, now_ns, now_ns / 1e9 + self._deadline_s))
         lanes = self._lanes[entry.shard]
         if len(lanes) < LANES:
             lane = loop.create_task(self._drain(entry.shard))
             lanes.add(lane)
             lane.add_done_callback(lanes.discard)
-        await done
+        return await done
 
     async def _drain(self, shard: int) -> None:
         waiting = self._waiting[shard]
         while waiting:
             batch = [waiting.popleft() for _ in range(min(len(waiting), GROUP_MAX))]
-            until = batch[0][2]
+            taken_ns = time.monotonic_ns()
+            sql, arguments = group_statement([each.entry for each in batch])
             try:
-                await commit(self._shards[shard], *group_statement([e for e, _, _ in batch]), until, self._on_retry)
+                waited_ns = await commit(self._shards[shard], sql, arguments, batch[0].until_s, self._on_retry)
             except LedgerAway as error:
-                for _, done, _ in batch:
-                    if not done.done():
-                        done.set_exception(LedgerAway(str(error)))
+                for each in batch:
+                    if not each.done.done():
+                        each.done.set_exception(LedgerAway(str(error)))
             else:
-                for _, done, _ in batch:
-                    if not done.done():
-                        done.set_result(None)
+                for each in batch:
+                    if not each.done.done():
+                        each.done.set_result(taken_ns - each.since_ns + waited_ns)
 
 
 async def commit(
     connections: Connections, sql: str, arguments: tuple[object, ...], until: float, on_retry: Callable[[], None]
-) -> None:
-    """Execute one statement, which commits by itself. After a lost connection it is repeated without asking what became
-    of the first time: its conflict clause is the question. Raises LedgerAway."""
+) -> int:
+    """Execute one statement, which commits by itself: nanoseconds that it waited for its connections. After a lost
+    connection it is repeated without asking what became of the first time: its conflict clause is the question.
+    Raises LedgerAway."""
+    waited_ns = 0
     while True:
-        connection = await connections.acquire(until - time.monotonic())
+        asked_ns = time.monotonic_ns()
+        connection = await connections.acquire(until - asked_ns / 1e9)
+        waited_ns += time.monotonic_ns() - asked_ns
         broken = "abandoned"
         try:
             await connection.execute(sql, *arguments, timeout=max(0.001, until - time.monotonic()))
             broken = ""
-            return
+            return waited_ns
         except TimeoutError:
             raise LedgerAway("no commit within the deadline") from None
         except LOST as error:

@@ -48,6 +48,15 @@ METRICS: tuple[Metric, ...] = (
         "gateway",
         "streams opened to the engine; more than one means reconnects",
     ),
+    Metric(
+        "gateway_ledger_wait_seconds",
+        HISTOGRAM,
+        "seconds",
+        "gateway",
+        "an order's wait until a ledger connection took it",
+        (),
+        LATENCY_BUCKETS_S,
+    ),
     Metric("gateway_ledger_waiters", GAUGE, "orders", "gateway", "orders waiting for a ledger connection", ("shard",)),
     Metric(
         "gateway_ledger_connections",
@@ -135,5 +144,7 @@ SPANS: tuple[Span, ...] = (
     Span("validate", "gateway", "authentication, validation, risk"),
     Span("engine", "gateway", "from the queue of the stream to the result"),
     Span("ledger", "gateway", "from the wait for a connection to the commit"),
+    Span("ledger.queued", "gateway", "of it, the wait for a connection"),
+    Span("ledger.commit", "gateway", "of it, the statement and its commit"),
     Span("publish", "gateway", "waiting for Redis, bounded by its deadline"),
 )

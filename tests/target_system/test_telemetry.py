@@ -81,11 +81,11 @@ def test_a_stuck_output_holds_nobody_up_and_loses_only_what_exceeds_the_bound(mo
 
 def test_spans_of_a_sampled_order_hang_under_the_clients() -> None:
     kept = Kept()
-    tracer = OrderTracer("gateway", "g", kept, ratio=0.0)
+    tracer = OrderTracer("gateway", "g", kept, ratio=0.0, slow_ms=100)
     root = tracer.start(b"00-" + b"ab" * 16 + b"-" + b"cd" * 8 + b"-03", 1_000)
     assert root is not None
     engine = Stage("engine", 1_100, 1_500, (Stage("engine.matched", 1_200, 1_300),))
-    tracer.finish(root, 2_000, [Stage("validate", 1_000, 1_100), engine], {"http.response.status_code": 201})
+    tracer.finish(root, 2_000, [Stage("validate", 1_000, 1_100), engine], {"status": 201})
     tracer.close()
     names = {span.name: span for span in kept.spans}
     parents = {name: names[name].parent.span_id for name in names}  # type: ignore[union-attr]
@@ -102,12 +102,28 @@ def test_spans_of_a_sampled_order_hang_under_the_clients() -> None:
     "header", [b"00-" + b"ab" * 16 + b"-" + b"cd" * 8 + b"-02", b"00-" + b"0" * 32 + b"-" + b"cd" * 8 + b"-01", b"junk"]
 )
 def test_an_order_is_not_sampled_against_its_clients_word(header: bytes) -> None:
-    tracer = OrderTracer("gateway", "g", Kept(), ratio=1.0)
+    tracer = OrderTracer("gateway", "g", Kept(), ratio=1.0, slow_ms=100)
     assert tracer.start(header, 1) is None
     tracer.close()
 
 
+@pytest.mark.parametrize(("taken_ms", "status", "is_traced"), [(99, 201, False), (100, 201, True), (1, 503, True)])
+def test_an_order_that_was_slow_or_failed_is_traced_though_nobody_sampled_it(
+    taken_ms: int, status: int, is_traced: bool
+) -> None:
+    tracer = OrderTracer("gateway", "g", Kept(), ratio=0.0, slow_ms=100)
+    assert (tracer.start_late(1, taken_ms * 1_000_000, status) is not None) is is_traced
+    tracer.close()
+
+
+def test_where_every_order_is_slow_only_some_of_each_second_are_traced() -> None:
+    tracer = OrderTracer("gateway", "g", Kept(), ratio=0.0, slow_ms=100)
+    spans = [tracer.start_late(second * 10**9 + n, 10**9, 201) for second in (1, 2) for n in range(50)]
+    assert sum(span is not None for span in spans) == 2 * tracing.LATE_PER_S
+    tracer.close()
+
+
 def test_without_an_exporter_nothing_is_sampled() -> None:
-    tracer = OrderTracer("gateway", "g", tracing.otlp_exporter(None), ratio=1.0)
+    tracer = OrderTracer("gateway", "g", tracing.otlp_exporter(None), ratio=1.0, slow_ms=100)
     assert tracer.start(None, 1) is None
     tracer.close()
