@@ -82,8 +82,8 @@ def validate(model: type[Model], document: Document, cross_check: Callable[[Mode
     try:
         found = model.model_validate(document.data)
     except ValidationError as error:
-        faults = field_faults(model, error)
-        found = _without(model, document.data, [details["loc"] for details in error.errors()])
+        faults = [Fault(_place(document.data, fault.where), fault.what) for fault in field_faults(model, error)]
+        found = _without(model, document.data, [fault.where for fault in faults])
     if found is not None:
         faults += cross_check(found)
     if faults or found is None:
@@ -93,6 +93,17 @@ def validate(model: type[Model], document: Document, cross_check: Callable[[Mode
 
 def field_faults(model: type[BaseModel], error: ValidationError) -> list[Fault]:
     return [Fault(details["loc"], _what(model, details)) for details in error.errors()]
+
+
+def _place(data: Any, where: Where) -> Where:
+    """As the document has it: the word that tells which of several kinds a value is stands in no place of its own."""
+    place: Where = ()
+    for position, part in enumerate(where):
+        if isinstance(data, dict) and part not in data and position < len(where) - 1:
+            continue
+        place = (*place, part)
+        data = data.get(part) if isinstance(data, dict) else data[int(part)] if isinstance(data, list) else None
+    return place
 
 
 def fault_text(fault: Fault) -> str:

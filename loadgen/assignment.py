@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 
@@ -19,6 +21,9 @@ class Assignment(msgspec.Struct, frozen=True):
     port: int
     users: int
     think_time_s: float
+    arrivals: dict[str, Any] | None
+    """The open loop's, as in `loadgen.arrivals`; None: a closed loop."""
+    in_flight_max: int
     warm_up_s: float
     duration_s: float
     timeout_s: float
@@ -46,12 +51,18 @@ class Second(msgspec.Struct, frozen=True, tag="second"):
     """Its start."""
     requests: int
     outcomes: dict[str, int]
+    offered: int
+    """Requests that were due in it."""
+    sent: int
+    lag_ns: int
+    """At its end, for how long the oldest request that was due had waited to be sent (open loop)."""
     p50_ns: int
     p99_ns: int
     in_flight: int
     cpu_seconds: float
     wake_lag_p99_ns: int
-    think_error_p99_ns: int
+    schedule_error_p99_ns: int
+    """By how much requests went out later than they could have: the generator's own lateness."""
 
 
 class Ended(msgspec.Struct, frozen=True, tag="ended"):

@@ -17,11 +17,12 @@ from random import Random
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from deploy import documents
 from deploy.documents import DocumentError, Fault
 from deploy.topology import Topology, TopologyError
+from loadgen.load import Load, Section
 
 TOPOLOGIES = Path(__file__).resolve().parent.parent / "deploy" / "topologies"
 
@@ -31,20 +32,6 @@ Values = Annotated[list[int | float | str | bool], Field(min_length=1)]
 
 class CampaignError(DocumentError):
     """What is wrong with a campaign, all of it."""
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Load(Section):
-    """Closed loop: each user sends its next command `think_time_s` after the answer to the last one."""
-
-    users: Annotated[int, Field(gt=0, le=10_000)]
-    think_time_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
-    warm_up_s: Annotated[float, Field(ge=0, le=3600)] = 4.0
-    duration_s: Annotated[float, Field(gt=0, le=86_400)]
-    timeout_s: PositiveFloat = 10.0
 
 
 class Flow(Section):
@@ -89,7 +76,7 @@ class Campaign(Section):
     title: str
     topology: str = Field(description="a file of deploy/topologies, without .yaml")
     overrides: dict[str, Any] = Field(default={}, description="dotted name of the topology → value, for every window")
-    sweep: dict[str, Values] = {}
+    sweep: dict[str, Values] = Field(default={})
     load: Load
     flow: Flow = Flow()
     repetitions: Annotated[int, Field(gt=0, le=1000)] = 1
@@ -185,7 +172,7 @@ class Campaign(Section):
         """Raises TopologyError for what the topology does not take, ValidationError for what the load does not."""
         of_load = {key.removeprefix("load."): value for key, value in parameters.items() if key.startswith("load.")}
         of_topology = {key: value for key, value in parameters.items() if not key.startswith("load.")}
-        load = Load.model_validate({**self.load.model_dump(), **of_load})
+        load = self.load.with_overrides(of_load)
         return load, base.with_overrides({**self.overrides, **of_topology})
 
 

@@ -8,6 +8,7 @@ order without an answer happened is not for a client library to decide.
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,6 +24,8 @@ class Failure(StrEnum):
 
     REFUSED = "refused"
     """No connection: it was never sent."""
+    NO_PORT = "no_port"
+    """This machine has no port or descriptor left for a connection: it was never sent."""
     RESET = "reset"
     """The connection ended before the whole answer came."""
     TIMEOUT = "timeout"
@@ -88,27 +91,37 @@ class Connection:
             link = socket.create_connection(self._address, self._timeout_s)
         except TimeoutError:
             raise NoAnswerError(Failure.TIMEOUT) from None
-        except OSError:
-            raise NoAnswerError(Failure.REFUSED) from None
+        except OSError as error:
+            raise NoAnswerError(connect_failure(error.errno)) from None
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = link
         return link
 
 
+def connect_failure(code: int | None) -> Failure:
+    return Failure.NO_PORT if code in (errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE) else Failure.REFUSED
+
+
 def _receive(link: socket.socket) -> tuple[Head, bytes]:
     """Raises ConnectionError where the peer ends too early, ValueError for what is no answer."""
-    data = b""
-    while (end := data.find(HEAD_END)) < 0:
+    data = _some(link)
+    while (whole := read_answer(data)) is None:
+        data += _some(link)
+    return whole
+
+
+def read_answer(data: bytes) -> tuple[Head, bytes] | None:
+    """Head and body, None while some of it has not come. Raises ValueError for what is no answer."""
+    end = data.find(HEAD_END)
+    if end < 0:
         if len(data) > HEAD_BYTES_MAX:
             raise ValueError("the head has no end")
-        data += _some(link)
+        return None
     head = read_head(data[:end])
     body = data[end + len(HEAD_END) :]
-    while len(body) < head.body_bytes:
-        body += _some(link)
     if len(body) > head.body_bytes:
         raise ValueError("more than one answer")
-    return head, body
+    return (head, body) if len(body) == head.body_bytes else None
 
 
 def _some(link: socket.socket) -> bytes:

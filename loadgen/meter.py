@@ -1,7 +1,7 @@
 """The generator watching itself: what it did in each second, and whether it kept up.
 
 A generator that is short of CPU reports a slow system. So each second it says how much CPU it used, how late its timers
-woke it, and how late requests went out after their think time; `loadgen.validity` judges that.
+woke it, and how late requests went out; `loadgen.validity` judges that.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class Meter:
         self.in_flight = 0
         self._latencies_ns: list[int] = []
         self._wake_lags_ns: list[int] = []
-        self._think_errors_ns: list[int] = []
+        self._schedule_errors_ns: list[int] = []
         self._outcomes: Counter[int] = Counter()
         self._cpu_seconds = time.process_time()
 
-    def sent(self, think_error_ns: int) -> None:
+    def sent(self, schedule_error_ns: int) -> None:
         self.in_flight += 1
-        self._think_errors_ns.append(think_error_ns)
+        self._schedule_errors_ns.append(schedule_error_ns)
 
     def ended(self, outcome: int, latency_ns: int) -> None:
         self.in_flight -= 1
@@ -38,10 +38,15 @@ class Meter:
     def woke(self, lag_ns: int) -> None:
         self._wake_lags_ns.append(lag_ns)
 
-    def second(self, t_ns: int) -> Second:
+    def second(self, t_ns: int, offered: int | None = None, lag_ns: int = 0) -> Second:
+        """`offered`: requests that were due in it; in a closed loop those that were sent."""
         cpu_seconds = time.process_time()
+        sent = len(self._schedule_errors_ns)
         told = Second(
             t_ns=t_ns,
+            offered=sent if offered is None else offered,
+            sent=sent,
+            lag_ns=lag_ns,
             requests=self._outcomes.total(),
             outcomes={outcome_name(code): count for code, count in self._outcomes.items()},
             p50_ns=quantile(self._latencies_ns, 0.50),
@@ -49,11 +54,11 @@ class Meter:
             in_flight=self.in_flight,
             cpu_seconds=cpu_seconds - self._cpu_seconds,
             wake_lag_p99_ns=quantile(self._wake_lags_ns, 0.99),
-            think_error_p99_ns=quantile(self._think_errors_ns, 0.99),
+            schedule_error_p99_ns=quantile(self._schedule_errors_ns, 0.99),
         )
         self._cpu_seconds = cpu_seconds
         self._outcomes.clear()
-        for sample in (self._latencies_ns, self._wake_lags_ns, self._think_errors_ns):
+        for sample in (self._latencies_ns, self._wake_lags_ns, self._schedule_errors_ns):
             sample.clear()
         return told
 

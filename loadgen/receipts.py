@@ -13,8 +13,8 @@ from pathlib import Path
 from loadgen.http_client import Failure
 
 FIELDS = (
-    ("user", "I"), ("number", "I"), ("account", "I"), ("kind", "H"), ("outcome", "H"), ("order_id", "Q"),
-    ("sequence", "Q"), ("intended_ns", "q"), ("sent_ns", "q"), ("answered_ns", "q"),
+    ("user", "I"), ("number", "I"), ("account", "I"), ("kind", "H"), ("outcome", "H"), ("late_ns", "I"),
+    ("order_id", "Q"), ("sequence", "Q"), ("intended_ns", "q"), ("sent_ns", "q"), ("answered_ns", "q"),
 )  # fmt: skip
 """Name and `struct` code of each column, little-endian, in the order of `pack_receipt`'s arguments."""
 pack_receipt = struct.Struct("<" + "".join(code for _, code in FIELDS)).pack
@@ -28,8 +28,15 @@ class Kind(IntEnum):
 OK = 0
 ABANDONED = 1
 """Still unanswered when the generator was stopped."""
-FAILURES = {failure: code for code, failure in enumerate(Failure, start=2)}
-_NAMES = {OK: "ok", ABANDONED: "abandoned", **{code: failure.value for failure, code in FAILURES.items()}}
+UNSENT = 2
+"""Open loop: due, but as many requests as may be were in flight until it was given up. Nobody ever saw it."""
+FAILURES = {failure: code for code, failure in enumerate(Failure, start=3)}
+_NAMES = {
+    OK: "ok",
+    ABANDONED: "abandoned",
+    UNSENT: "unsent",
+    **{code: failure.value for failure, code in FAILURES.items()},
+}
 _DOUBTFUL = frozenset({"abandoned", "reset", "timeout", "protocol"})
 NOTHING_WAS_DONE = 503
 """The one answer of a server about itself that says so; after any other (500, 502, 504) the order may have happened."""

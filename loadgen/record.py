@@ -49,7 +49,7 @@ TABLES: dict[str, pa.Schema] = {
     ),
     "generator": _schema(
         window=_TEXT, t_ns=_INT, cpu_seconds=_REAL, cpu_quota_cores=_REAL, wake_lag_p99_ns=_INT, in_flight=_INT,
-        requests=_INT, think_error_p99_ns=_INT,
+        requests=_INT, offered=_INT, sent=_INT, lag_ns=_INT, schedule_error_p99_ns=_INT,
     ),
     "noise": _schema(
         window=_TEXT, steal_share=_REAL, hiccup_p50_ns=_INT, hiccup_p99_9_ns=_INT, hiccup_max_ns=_INT,

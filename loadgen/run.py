@@ -174,7 +174,8 @@ def generator_rows(loaded: Loaded) -> list[dict[str, Any]]:
             "window": loaded.window.name, "t_ns": second.t_ns, "cpu_seconds": second.cpu_seconds,
             "cpu_quota_cores": loaded.generator_allotment_cores, "wake_lag_p99_ns": second.wake_lag_p99_ns,
             "in_flight": second.in_flight, "requests": second.requests,
-            "think_error_p99_ns": second.think_error_p99_ns,
+            "schedule_error_p99_ns": second.schedule_error_p99_ns, "offered": second.offered, "sent": second.sent,
+            "lag_ns": second.lag_ns,
         }
         for second in loaded.seconds
     ]  # fmt: skip

@@ -6,7 +6,8 @@ reason. It stops early on SIGTERM and when its standard input ends, as it does w
 its run.
 
 locust brings the users up and down and counts them. How they wait, send and measure is `loadgen.trader`: locust's own
-pacing and statistics round to milliseconds, and its client costs several times what the requests do.
+pacing and statistics round to milliseconds, and its client costs several times what the requests do. In the open loop
+one user fires the whole schedule (`loadgen.open_loop`): arrivals that wait for nobody are no users.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,14 @@ import gevent  # isort: skip
 import gevent.event  # isort: skip
 import msgspec  # isort: skip
 
+from loadgen import arrivals
 from loadgen.assignment import Assignment, Ended, Failed, Report, Started, encode
+from loadgen.desk import Desk
 from loadgen.http_client import Connection
 from loadgen.meter import Meter
+from loadgen.open_loop import OpenLoop
 from loadgen.order_flow import Mix, OrderFlow, PriceWalk
+from loadgen.pool import Pool
 from loadgen.receipts import ReceiptFile
 from loadgen.timer import Timer
 from loadgen.trader import Trader
@@ -59,6 +64,9 @@ class Generator:
         self._starts_ns = time.monotonic_ns() + LEAD_NS
         self._from_ns = self._starts_ns + int(assignment.warm_up_s * SECOND_NS)
         self._until_ns = self._from_ns + int(assignment.duration_s * SECOND_NS)
+        self._users, self._offered, self._open_loop = assignment.users, None, None
+        if assignment.arrivals is not None:
+            self._users, self._offered, self._open_loop = 1, Offered(self._due_ns()), self._opened()
 
     def run(self) -> None:
         """Raises OSError where the receipts cannot be written, and whatever a user died of."""
@@ -66,7 +74,8 @@ class Generator:
         say(Started(self._starts_ns + wall, self._from_ns + wall, self._until_ns + wall))
         runner = self._environment().create_local_runner()
         watchers = [gevent.spawn(self._watch_wake_ups), gevent.spawn(self._watch_parent)]
-        runner.start(self._assignment.users, spawn_rate=self._assignment.users)
+        gevent.get_hub().SYSTEM_ERROR = (Exception, KeyboardInterrupt)  # a callback's error ends `run`
+        runner.start(self._users, spawn_rate=self._users)
         if runner.spawning_greenlet:
             runner.spawning_greenlet.join()
         second_ns = self._starts_ns
@@ -88,15 +97,17 @@ class Generator:
 
     def _report(self, second_ns: int) -> None:
         self._receipts.flush()
-        say(self._meter.second(second_ns + self._to_wall_ns))
+        offered = self._offered.until(second_ns + SECOND_NS) if self._offered else None
+        lag_ns = self._open_loop.lag_ns() if self._open_loop else 0
+        say(self._meter.second(second_ns + self._to_wall_ns, offered, lag_ns))
 
     def _environment(self) -> Environment:
-        traders = self._traders()
+        work = self._work()
 
         class TraderUser(User):
             @task
             def trade(self) -> None:
-                next(traders).trade()
+                next(work)()
                 raise StopUser
 
         environment = Environment(user_classes=[TraderUser], catch_exceptions=False)
@@ -107,26 +118,47 @@ class Generator:
         self._failure = self._failure or exception
         self.stop.set()
 
-    def _traders(self) -> Iterator[Trader]:
+    def _work(self) -> Iterator[Callable[[], None]]:
+        """What each user does until it ends."""
+        if self._open_loop:
+            yield self._open_loop.run
+        told = self._assignment
+        think_time_ns = int(told.think_time_s * SECOND_NS)
+        for user, desk in enumerate(self._desks(told.users)):
+            yield Trader(
+                desk=desk,
+                connection=Connection(told.host, told.port, told.timeout_s),
+                think_time_ns=think_time_ns,
+                starts_ns=self._starts_ns + think_time_ns * user // told.users,
+                until_ns=self._until_ns,
+            ).trade
+
+    def _opened(self) -> OpenLoop:
+        told = self._assignment
+        pool = Pool(told.host, told.port, told.timeout_s, told.in_flight_max)
+        return OpenLoop(tuple(self._desks(len(told.trading))), self._due_ns(), pool)
+
+    def _due_ns(self) -> Iterator[int]:
+        told = self._assignment
+        kind = arrivals.parsed(told.arrivals or {})
+        for moments_ns in arrivals.schedule(kind, told.seed, told.warm_up_s, told.duration_s):
+            yield from (moments_ns + self._starts_ns).tolist()
+
+    def _desks(self, count: int) -> Iterator[Desk]:
         told = self._assignment
         walk = PriceWalk(told.seed, len(told.symbols))
         mix = Mix(told.add, told.cancel, told.take)
-        think_time_ns = int(told.think_time_s * SECOND_NS)
-        for user in range(told.users):
+        for user in range(count):
             trading = told.trading[user % len(told.trading)]
-            yield Trader(
+            yield Desk(
                 user=user,
                 account=trading.account,
                 id_prefix=told.id_prefix,
                 flow=OrderFlow(told.seed, user, told.symbols, mix, walk),
                 requests=Requests(f"{told.host}:{told.port}", trading.api_key),
-                connection=Connection(told.host, told.port, told.timeout_s),
                 meter=self._meter,
                 receipts=self._receipts,
                 to_wall_ns=self._to_wall_ns,
-                think_time_ns=think_time_ns,
-                starts_ns=self._starts_ns + think_time_ns * user // told.users,
-                until_ns=self._until_ns,
             )
 
     def _watch_wake_ups(self) -> None:
@@ -142,6 +174,22 @@ class Generator:
         hub = gevent.get_hub()
         hub.wait(hub.loop.io(sys.stdin.fileno(), READABLE))
         self.stop.set()
+
+
+class Offered:
+    """Counts the requests that were due."""
+
+    def __init__(self, due_ns: Iterator[int]) -> None:
+        self._due_ns = due_ns
+        self._next_ns = next(due_ns, None)
+
+    def until(self, moment_ns: int) -> int:
+        """How many since the last time that this was asked."""
+        count = 0
+        while self._next_ns is not None and self._next_ns < moment_ns:
+            self._next_ns = next(self._due_ns, None)
+            count += 1
+        return count
 
 
 def say(report: Report) -> None:

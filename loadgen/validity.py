@@ -25,7 +25,7 @@ class Conditions:
     generator_allotment_cores: float
     """Its quota; without one a single core, for it has one thread."""
     lateness_p99_ns: int
-    """Actual minus intended send time: in a closed loop, by how much the think times were off."""
+    """Actual minus intended send time, as far as it is the generator's own fault."""
     latency_p99_ns: int
     steal_share: float
     hiccup_p99_9_ns: int
@@ -43,14 +43,14 @@ def reasons(window: str, seen: Conditions) -> list[Invalidity]:
         invalid(
             "generator",
             f"the generator used {share:.0%} of its {seen.generator_allotment_cores:g} cores (at most"
-            f" {GENERATOR_CPU_SHARE_MAX:.0%}): it may have been the limit; give it more CPU or fewer users",
+            f" {GENERATOR_CPU_SHARE_MAX:.0%}): it may have been the limit; give it more CPU or less to send",
         )
     lateness_max_ns = max(LATENESS_FLOOR_NS, LATENESS_SHARE_MAX * seen.latency_p99_ns)
     if seen.lateness_p99_ns > lateness_max_ns:
         invalid(
             "generator",
             f"the generator sent {seen.lateness_p99_ns / 1e6:.1f} ms late at p99 (at most"
-            f" {lateness_max_ns / 1e6:.1f} ms): think times were off; give it more CPU or fewer users",
+            f" {lateness_max_ns / 1e6:.1f} ms): the load was not the one asked for; give it more CPU or less to send",
         )
     if seen.steal_share > STEAL_SHARE_MAX:
         invalid(

@@ -43,13 +43,12 @@ class Loaded:
         first, last = self.window.measured_from_ns, self.window.measured_until_ns
         rows = self.receipts
         measured = rows[(rows["intended_ns"] >= first) & (rows["intended_ns"] < last)]
-        lateness = measured["sent_ns"] - measured["intended_ns"]
         ok = measured[measured["outcome"] == OK]
         cpu_seconds = sum(second.cpu_seconds for second in self.seconds if first <= second.t_ns < last)
         return reasons(self.window.name, Conditions(
             generator_cpu_cores=cpu_seconds / self.window.duration_s,
             generator_allotment_cores=self.generator_allotment_cores,
-            lateness_p99_ns=_p99(lateness),
+            lateness_p99_ns=_p99(measured["late_ns"]),
             latency_p99_ns=_p99(ok["answered_ns"] - ok["intended_ns"]),
             steal_share=self.noise.steal_share,
             hiccup_p99_9_ns=self.noise.hiccup_p99_9_ns,
@@ -73,9 +72,9 @@ def load(
         parameters=planned.parameters,
         repetition=planned.repetition,
         position=planned.position,
-        users=planned.load.users,
+        users=planned.load.users or 0,
         think_time_s=planned.load.think_time_s,
-        rate_per_s=None,
+        rate_per_s=planned.load.rate_per_s(campaign.seed),
         started_ns=heard.started.started_ns,
         measured_from_ns=heard.started.measured_from_ns,
         measured_until_ns=min(heard.started.measured_until_ns, heard.cut_ns or heard.started.measured_until_ns),
@@ -97,8 +96,10 @@ def assign(cluster: Cluster, campaign: Campaign, planned: PlannedWindow, id_pref
     return Assignment(
         host=host,
         port=int(port),
-        users=load.users,
+        users=load.users or 0,
         think_time_s=load.think_time_s,
+        arrivals=load.arrivals.model_dump(mode="json") if load.arrivals else None,
+        in_flight_max=load.in_flight_max,
         warm_up_s=load.warm_up_s,
         duration_s=load.duration_s,
         timeout_s=load.timeout_s,

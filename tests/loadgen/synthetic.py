@@ -164,7 +164,8 @@ def _generator(window: Window, rate: float, share: float, quota_cores: float) ->
     return [
         {"window": window.name, "t_ns": window.started_ns + second * 10**9, "cpu_seconds": share * quota_cores,
          "cpu_quota_cores": quota_cores, "wake_lag_p99_ns": 300_000, "in_flight": window.users,
-         "requests": int(rate), "think_error_p99_ns": 200_000}
+         "requests": int(rate), "offered": int(rate), "sent": int(rate), "lag_ns": 0,
+         "schedule_error_p99_ns": 200_000}
         for second in _seconds(window)
     ]  # fmt: skip
 

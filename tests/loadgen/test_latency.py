@@ -35,6 +35,7 @@ def row(
         11,
         kind,
         outcome,
+        late_ms * MS,
         70 + number,
         90 + number if outcome == OK else 0,
         due,

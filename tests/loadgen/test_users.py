@@ -14,12 +14,13 @@ from hdrh.histogram import HdrHistogram
 
 from loadgen.assignment import Assignment, Ended, Report, Second, Started, Trading
 from loadgen.generator import Generator, GeneratorError
-from loadgen.latency import acknowledgements, histograms, read_receipts
+from loadgen.latency import Receipts, acknowledgements, histograms, read_receipts
 from loadgen.seal import RunNotWrittenError
 from tests.loadgen.exchange import Exchange
 
 BASE = Assignment(
-    host="127.0.0.1", port=1, users=4, think_time_s=0.02, warm_up_s=0.5, duration_s=1.5, timeout_s=0.5, seed=3,
+    host="127.0.0.1", port=1, users=4, think_time_s=0.02, arrivals=None, in_flight_max=100, warm_up_s=0.5,
+    duration_s=1.5, timeout_s=0.5, seed=3,
     id_prefix="t-0", trading=(Trading(1, "key-1"), Trading(2, "key-2")), symbols=("AAPL", "IBM"),
     add=0.6, cancel=0.25, take=0.15, receipts="",
 )  # fmt: skip
@@ -30,6 +31,7 @@ class Loaded:
     reports: list[Report]
     acks: list[dict[str, object]]
     latency: list[dict[str, object]]
+    receipts: Receipts
 
     def outcomes(self) -> Counter[object]:
         return Counter(ack["outcome"] for ack in self.acks)
@@ -51,6 +53,7 @@ def load(tmp_path: Path, assignment: Assignment, stop_after: int | None = None) 
         reports,
         acknowledgements("w", told.id_prefix, receipts).to_pylist(),
         histograms("w", started.measured_from_ns, receipts),
+        receipts,
     )
 
 

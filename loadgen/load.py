@@ -1,0 +1,53 @@
+"""The `load:` of a campaign: a closed loop, users who wait for answers, or an open one, arrivals that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+
+from loadgen import arrivals
+from loadgen.arrivals import Arrivals
+
+
+class Section(BaseModel):
+    """A part of a campaign's file: frozen, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Load(Section):
+    """`users` send again `think_time_s` after the answer to the last command; `arrivals` are due whatever became of the
+    earlier ones, with at most `in_flight_max` of them unanswered at a time."""
+
+    users: Annotated[int, Field(gt=0, le=10_000)] | None = None
+    think_time_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    arrivals: Arrivals | None = None
+    in_flight_max: Annotated[int, Field(gt=0, le=10_000)] = 1_000
+    warm_up_s: Annotated[float, Field(ge=0, le=3600)] = 4.0
+    duration_s: Annotated[float, Field(gt=0, le=86_400)]
+    timeout_s: PositiveFloat = 10.0
+
+    def with_overrides(self, values: Mapping[str, Any]) -> Self:
+        """Dotted name (`users`, `arrivals.rate_per_s`) → value. Raises ValidationError for what does not fit."""
+        data = self.model_dump(mode="json", exclude_none=True)
+        for name, value in values.items():
+            *groups, last = name.split(".")
+            inner = data
+            for group in groups:
+                inner = inner.setdefault(group, {})
+            inner[last] = value
+        return self.model_validate(data)
+
+    def rate_per_s(self, seed: int) -> float | None:
+        """Mean rate that is due in the measured part; None where users decide it."""
+        return arrivals.rate_per_s(self.arrivals, seed, self.duration_s) if self.arrivals else None
+
+    @model_validator(mode="after")
+    def _is_one_loop(self) -> Self:
+        if (self.users is None) == (self.arrivals is None):
+            raise ValueError(
+                "has both users and arrivals; keep one" if self.users else "is empty; say users or arrivals"
+            )
+        return self
