@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from loadgen.layout import TABLES
 from loadgen.receipts import FIELDS, Kind, outcome_name
-from loadgen.record import HISTOGRAM_MAX_NS, TABLES, new_histogram
+from loadgen.record import HISTOGRAM_MAX_NS, new_histogram
 from loadgen.wire import Endpoint, client_order_id
 from target_system.orders import cancel_identity
 

@@ -1,9 +1,8 @@
 """A run as it lies on disk: the format, and `Run`, which opens one only after every byte of it was checked.
 
 All that judges a run reads it through here, so an old run can be judged again years later. Nothing here touches the
-network or knows how a run comes about; `loadgen.seal` writes what this reads; docs/reference/run.md describes it.
-
-History of the format: 1, the first.
+network or knows how a run comes about; `loadgen.seal` writes what this reads; `loadgen.layout` says what a run holds,
+docs/reference/run.md what it means.
 """
 
 from __future__ import annotations
@@ -17,50 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from hdrh.histogram import HdrHistogram
 
-FORMAT = 1
-MANIFEST = "manifest.json"
-
-_TEXT, _INT, _REAL = pa.string(), pa.int64(), pa.float64()
-
-
-def _schema(**columns: pa.DataType) -> pa.Schema:
-    return pa.schema(list(columns.items()))
-
-
-TABLES: dict[str, pa.Schema] = {
-    "windows": _schema(
-        window=_TEXT, parameters=_TEXT, repetition=_INT, position=_INT, users=_INT, think_time_s=_REAL,
-        rate_per_s=_REAL, started_ns=_INT, measured_from_ns=_INT, measured_until_ns=_INT, ended_ns=_INT,
-    ),
-    "latency": _schema(
-        window=_TEXT, interval_start_ns=_INT, endpoint=_TEXT, outcome=_TEXT, measure=_TEXT, count=_INT, histogram=_TEXT,
-    ),
-    "acks": _schema(
-        window=_TEXT, account=_INT, client_order_id=_TEXT, kind=_TEXT, order_id=_INT, sequence=_INT, outcome=_TEXT,
-        intended_ns=_INT, sent_ns=_INT, answered_ns=_INT,
-    ),
-    "series": _schema(
-        window=_TEXT, metric=_TEXT, component=_TEXT, instance=_TEXT, labels=_TEXT, t_ns=_INT, value=_REAL,
-    ),
-    "generator": _schema(
-        window=_TEXT, t_ns=_INT, cpu_seconds=_REAL, cpu_quota_cores=_REAL, wake_lag_p99_ns=_INT, in_flight=_INT,
-        requests=_INT, offered=_INT, sent=_INT, lag_ns=_INT, schedule_error_p99_ns=_INT,
-    ),
-    "noise": _schema(
-        window=_TEXT, steal_share=_REAL, hiccup_p50_ns=_INT, hiccup_p99_9_ns=_INT, hiccup_max_ns=_INT,
-        host_busy_share=_REAL,
-    ),
-}  # fmt: skip
-"""Parquet file → its columns."""
-
-DOCUMENTS = ("run.json", "topologies.json", "machine.json", "versions.json", "reconciliation.json", "logs.json")
-FILES = frozenset({"campaign.yaml", "events.jsonl", *DOCUMENTS, *(f"{table}.parquet" for table in TABLES)})
-"""Every file of a sealed run beside its manifest."""
+from loadgen.layout import FORMAT, MANIFEST, TABLES, files_of
 
 DIFFERENCES = ("lost", "duplicated", "holes", "mismatched", "in_doubt")
 """Totals of the reconciliation that must be zero."""
@@ -155,7 +115,9 @@ class Run:
         folder = Path(path)
         manifest = _read_manifest(folder)
         listed: dict[str, dict[str, Any]] = manifest["files"]
-        damage = [f"{name} is not listed in the manifest" for name in sorted(FILES - set(listed))]
+        damage = [
+            f"{name} is not listed in the manifest" for name in sorted(files_of(manifest["format"]) - set(listed))
+        ]
         damage += [fault for name, seal in sorted(listed.items()) if (fault := _fault_of(folder / name, seal))]
         if damage:
             raise DamagedRunError(
@@ -271,6 +233,16 @@ class Run:
     def noise(self) -> pd.DataFrame:
         return self._table("noise")
 
+    @cached_property
+    def spans(self) -> pd.DataFrame:
+        """Spans of the traced orders of every window, the client's among them; `attributes` is JSON."""
+        return self._table("spans")
+
+    @cached_property
+    def log_lines(self) -> pd.DataFrame:
+        """The canonical log lines of the traced orders, as they came back from Loki."""
+        return self._table("log_lines")
+
     def latency(
         self,
         window: Window | str | None = None,
@@ -341,7 +313,9 @@ class Run:
         return rows[(rows["window"] == window.name) & inside]
 
     def _table(self, name: str) -> pd.DataFrame:
-        table: pd.DataFrame = pq.read_table(self.path / f"{name}.parquet").to_pandas()
+        """Empty where the run is older than the table."""
+        path = self.path / f"{name}.parquet"
+        table: pd.DataFrame = (pq.read_table(path) if path.exists() else TABLES[name].empty_table()).to_pandas()
         return table
 
     def _json(self, name: str) -> dict[str, Any]:
@@ -370,10 +344,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise DamagedRunError(f"{path}: not as it was sealed: not JSON ({error})") from None
     if not isinstance(manifest, dict) or "format" not in manifest:
         raise DamagedRunError(f"{path}: not as it was sealed: it does not say its format")
-    if manifest["format"] != FORMAT:
-        raise RunError(
-            f"{path}: unknown format {manifest['format']!r} (this version reads {FORMAT}): use the commit that wrote it"
-        )
+    if manifest["format"] not in range(1, FORMAT + 1):
+        known = f"this version reads 1 to {FORMAT}"
+        raise RunError(f"{path}: unknown format {manifest['format']!r} ({known}): use the commit that wrote it")
     if manifest.get("sha256") != manifest_digest(manifest):
         raise DamagedRunError(f"{path}: not as it was sealed: its digest does not fit its content")
     return manifest

@@ -21,7 +21,8 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from loadgen.record import FILES, FORMAT, MANIFEST, TABLES, manifest_digest, sha256_of
+from loadgen.layout import FILES, FORMAT, MANIFEST, TABLES
+from loadgen.record import manifest_digest, sha256_of
 
 ROOM_BYTES = 64 * 1024**2
 """Less free space than this is refused before anything is measured."""

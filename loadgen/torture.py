@@ -29,8 +29,8 @@ from deploy.topology import Topology
 from loadgen.campaign import Campaign
 from loadgen.generator import Generator, GeneratorError
 from loadgen.latency import acknowledgements, read_receipts
+from loadgen.layout import TABLES
 from loadgen.reconcile import TOTALS, reconcile_window
-from loadgen.record import TABLES
 from loadgen.seal import RunNotWrittenError
 from loadgen.window import assign
 

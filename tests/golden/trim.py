@@ -14,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from loadgen.record import TABLES, Run, Window
+from loadgen.layout import TABLES
+from loadgen.record import Run, Window
 from loadgen.seal import RunWriter
 from target_system.signals import METRICS
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from deploy.install.engine import engine_dir
+from loadgen.layout import TABLES
 from loadgen.reconcile import ReplayError, replay, total, unreconciled, witness
-from loadgen.record import TABLES
 
 OUTCOMES = ("ok", "timeout", "http_503", "http_504", "ok")
 ACKS = pa.Table.from_pylist(
