@@ -26,7 +26,7 @@ from deploy.install.part import (
 
 SOURCES = ROOT / "target_system" / "engine"
 PROTOS = ROOT / "target_system" / "proto"
-BUILDS_KEPT = 4
+BUILDS_KEPT = 16
 DEADLINE_S = 600.0
 
 
