@@ -81,6 +81,27 @@ def report(
 
 
 @app.command()
+def trace(
+    order: Annotated[str, typer.Argument(help="An order id, a client order id, a trace id, or `slowest`.")],
+    run: Annotated[
+        Path | None, typer.Option(help="A sealed run, runs/<id>.", show_default="the newest of runs/")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell one order's story: its spans, from the client's intended send time on, as a waterfall, and its log lines."""
+    from analysis.story import story
+    from loadgen.record import Run
+    from reports.waterfall import waterfall
+
+    with exit_codes():
+        told = story(Run.open(run or Run.newest(RUNS_DIRECTORY)), order)
+    for line in waterfall(told):
+        say(line)
+    if as_json:
+        print_json(told)
+
+
+@app.command()
 def demo() -> None:
     """Run the quick campaign from nothing to its report, and end with five lines."""
     finished, lines = run_and_report(QUICK_CAMPAIGN, short=False)

@@ -125,6 +125,14 @@ class Run:
             )
         return cls(folder, manifest)
 
+    @staticmethod
+    def newest(runs: Path) -> Path:
+        """The run that was started last: their names begin with the time. Raises RunError."""
+        found = sorted(path.parent for path in runs.glob(f"*/{MANIFEST}"))
+        if not found:
+            raise RunError(f"{runs}: holds no sealed run; `lab run CAMPAIGN` makes one")
+        return found[-1]
+
     @property
     def id(self) -> str:
         return str(self._manifest["run"])

@@ -18,15 +18,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from deploy.cluster import Cluster
+from deploy.cluster import Cluster, ClusterError
 from deploy.topology import Topology
 from loadgen import collect
 from loadgen.campaign import Campaign, PlannedWindow
 from loadgen.latency import acknowledgements, histograms
 from loadgen.machine import commit, machine_facts
 from loadgen.reconcile import reconcile_window, total
-from loadgen.record import DIFFERENCES, Invalidity
+from loadgen.record import DIFFERENCES, Invalidity, Window
 from loadgen.seal import RunWriter
+from loadgen.spans import SpanFile, log_lines, with_clients
 from loadgen.versions import versions
 from loadgen.window import Loaded, Progress, load
 
@@ -46,7 +47,7 @@ def run_campaign(campaign: Campaign, runs: Path, cluster_directory: Path, progre
     with RunWriter(runs, run_id) as writer, _cluster(plan[0].topology, cluster_directory, progress) as cluster:
         progress("taking down the facts of the machine")
         facts = machine_facts(cluster_directory, cluster.quotas)
-        run = _Run(campaign, writer, cluster, progress, started_ns)
+        run = _Run(campaign, writer, cluster, progress, started_ns, SpanFile(cluster.spans))
         status = run.through(plan)
         writer.write("machine.json", asdict(facts))
         run.close()
@@ -74,6 +75,7 @@ class _Run:
     cluster: Cluster
     progress: Progress
     started_ns: int
+    span_file: SpanFile
     reasons: list[Invalidity] = field(default_factory=list)
     repeated: list[dict[str, Any]] = field(default_factory=list)
     topologies: dict[str, Any] = field(default_factory=dict)
@@ -143,12 +145,22 @@ class _Run:
         append("acks", acks)
         append("latency", histograms(window.name, window.measured_from_ns, loaded.receipts))
         append("series", series)
+        self._record_traces(window, acks)
         append("generator", generator_rows(loaded))
         append("noise", [{"window": window.name, **asdict(loaded.noise)}])
         append("windows", [window.as_row()])
         self.reasons += loaded.invalidities()
         self.topologies[window.name] = planned.topology.model_dump(mode="json")
         self.reconciliations[window.name] = reconciliation
+
+    def _record_traces(self, window: Window, acks: pa.Table) -> None:
+        """What the traced orders of the window went through; nothing where no collector or no Loki runs."""
+        spans = self.span_file.rows(window.name, window.started_ns, window.ended_ns)
+        self.writer.append("spans", with_clients(spans, acks))
+        with contextlib.suppress(ClusterError):  # without Loki there is no such address
+            loki = f"http://{self.cluster.address('loki')}"
+            traces = {span["trace_id"] for span in spans}
+            self.writer.append("log_lines", log_lines(loki, window.name, traces, window.started_ns, window.ended_ns))
 
     def close(self) -> None:
         """The documents, once the last window is in."""

@@ -57,6 +57,8 @@ def write_run(
     reasons: Sequence[Invalidity] = (),
     reconciliation: Mapping[str, Any] | None = None,
     events: Sequence[Mapping[str, Any]] = (),
+    spans: Sequence[Mapping[str, Any]] = (),
+    log_lines: Sequence[Mapping[str, Any]] = (),
     machine: Machine = MACHINE,
     users: int = 40,
     think_time_s: float = 0.0,
@@ -72,6 +74,8 @@ def write_run(
     draw = random.Random(seed)
     windows = _windows(orders_per_s, repetitions, users, think_time_s)
     with RunWriter(runs, run_id) as writer:
+        writer.append("spans", spans)
+        writer.append("log_lines", log_lines)
         for window in windows:
             rate = orders_per_s[window.parameters["gateways"]]
             acks = _acks(window, rate, latency_ms, errors or {}, draw)
