@@ -68,7 +68,8 @@ def story(run: Run, named: str) -> Story:
 
 def _slowest(spans: pd.DataFrame) -> str:
     roots = spans[spans["parent_id"] == ""]
-    return str(roots.loc[(roots["end_ns"] - roots["start_ns"]).idxmax(), "trace_id"])
+    longest = int((roots["end_ns"] - roots["start_ns"]).to_numpy().argmax())
+    return str(roots["trace_id"].iloc[longest])
 
 
 def _trace_of(run: Run, spans: pd.DataFrame, named: str) -> str:

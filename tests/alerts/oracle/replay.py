@@ -1,4 +1,4 @@
-"""Comparing what a scenario got with what AWS answered: `<...>` in the recording stands for any text, the same each time.
+"""Comparing what a scenario got with what AWS answered: `<...>` in the recording stands for any text, always the same.
 
 A scenario is a function that talks to the front through boto3 and returns its answers under the recording's names.
 """
