@@ -189,9 +189,10 @@ class Cluster:
         self._describe()
 
     def restart(self, component: str, say: Say = lambda _: None) -> None:
-        """Every part of a component in order and one after the other, as an update would; `gateway`: no client notices.
+        """The part of this name, also one that was given up; or every part of a component, one after the other.
 
-        A single gateway has nobody to take its orders meanwhile. Raises ClusterError if a part does not come back.
+        That is how an update goes; of two or more gateways no client notices, a single one has no stand-in.
+        Raises ClusterError if a part does not come back.
         """
         self._ask("restart", RENEW_DEADLINE_S, say, component=component)
 
@@ -201,6 +202,14 @@ class Cluster:
         `whole`: all its processes. Postgres has one a connection, which its first process cannot stop by stopping.
         """
         self._ask("signal", part=part, signal=int(signum), whole=whole)
+
+    def set_cpu_quota(self, part: str, cores: float | None) -> None:
+        """Bound a live part to so many cores, or to none. Raises ClusterError where the machine permits no quotas."""
+        self._ask("quota", part=part, cores=cores)
+
+    def set_disk(self, part: str, *, sync_delay_ms: float = 0.0, is_full: bool = False) -> None:
+        """What a part that runs with `disk_faults` finds from now on: each sync takes longer, no file may grow."""
+        self._ask("disk", part=part, sync_delay_ns=round(sync_delay_ms * 1e6), is_full=is_full)
 
     def group(self, name: str) -> CpuGroup:
         if name != "generator":

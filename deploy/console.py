@@ -44,6 +44,7 @@ ERRORS = {
     ("loadgen.torture", "TortureError"): Exit.CHECK_FAILED,
     ("loadgen.bench", "BenchError"): Exit.CHECK_FAILED,
     ("deploy.cluster", "ClusterError"): Exit.CHECK_FAILED,
+    ("deploy.faults.fault", "FaultError"): Exit.CHECK_FAILED,
     ("deploy.install.engine", "EngineProgramError"): Exit.BAD_INPUT,
 }
 """What the rooms raise on purpose: module and class → exit code."""

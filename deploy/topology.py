@@ -34,6 +34,7 @@ LEDGER_SETTINGS_OF_THE_LAB = frozenset(
 Cores = Annotated[float, Field(ge=0.1, le=1024, description="CPU quota in cores; left out: no quota")]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.]{0,7}$")]
 Port = Annotated[int, Field(ge=PORT_MIN, le=PORT_MAX)]
+Link = Literal["gateway-ledger", "gateway-redis", "gateway-engine", "haproxy-gateway"]
 
 
 class TopologyError(DocumentError):
@@ -45,12 +46,17 @@ class Section(BaseModel):
 
 
 class Restarts(Section):
-    """A part that dies is started again after a growing pause; `restarts_max` within `within_s` and it is given up."""
+    """A part that dies is started again after a growing pause; `restarts_max` within `within_s` and it is given up.
+
+    One that lives and is silent for `hung_after_s` is called hung; with `hung_restart` it is killed, so restarted.
+    """
 
     restarts_max: Annotated[int, Field(ge=0)] = 5
     within_s: PositiveFloat = 60.0
     backoff_first_s: NonNegativeFloat = 0.2
     backoff_max_s: PositiveFloat = 5.0
+    hung_after_s: PositiveFloat = 5.0
+    hung_restart: bool = False
 
 
 class Bounded(Section):
@@ -69,6 +75,12 @@ class Component(Bounded):
     restarts: Restarts = Restarts()
 
 
+class PathComponent(Component):
+    environment: dict[str, str] = Field(
+        default={}, description="more variables for its processes, as a preloaded library or a crash point"
+    )
+
+
 class Limits(Section):
     """How many orders and cancels are admitted in a second, however many gateways there are; null: no limit."""
 
@@ -76,7 +88,7 @@ class Limits(Section):
     total_per_s: PositiveInt | None = 500
 
 
-class Gateways(Component):
+class Gateways(PathComponent):
     """`cpu_cores` is for each of them. `gateways: 4` is short for `gateways: {replicas: 4}`.
 
     `in_flight_max`: the requests that each works on at once; what is beyond waits in HAProxy's queue.
@@ -94,10 +106,11 @@ class Gateways(Component):
         return {"replicas": given} if isinstance(given, int) else given
 
 
-class Ledger(Component):
+class Ledger(PathComponent):
     """Postgres, one server a shard; `cpu_cores` is for each. `settings` are Postgres's own.
 
     `write_path`: a commit for each order, or one for as many as wait (each still acknowledged after its own commit).
+    `disk_faults`: it runs with a library preloaded by which its disk can be made slow or full (deploy/faults).
     """
 
     write_path: Literal["per_order", "group"] = "per_order"
@@ -105,6 +118,7 @@ class Ledger(Component):
     shared_buffers_mb: Annotated[int, Field(ge=16)] = 256
     connections_max: Annotated[int, Field(ge=20)] = 200
     settings: dict[str, str | int | float | bool] = {}
+    disk_faults: bool = False
 
     @field_validator("settings")
     @classmethod
@@ -115,15 +129,15 @@ class Ledger(Component):
         return settings
 
 
-class Engine(Component):
-    pass
+class Engine(PathComponent):
+    disk_faults: bool = False
 
 
-class Redis(Component):
+class Redis(PathComponent):
     memory_max_mb: PositiveInt = 256
 
 
-class Haproxy(Component):
+class Haproxy(PathComponent):
     """`queue_max` requests wait for a gateway at most, each no longer than the timeout; then they are shed."""
 
     connections_max: PositiveInt = 4096
@@ -131,7 +145,7 @@ class Haproxy(Component):
     queue_timeout_ms: PositiveInt = 100
 
 
-class Settler(Component):
+class Settler(PathComponent):
     grace_ms: PositiveInt = 1_000
 
 
@@ -170,6 +184,7 @@ class Topology(Section):
     settler: Settler = Settler()
     generator: Generator = Generator()
     observability: Observability = Observability()
+    links: tuple[Link, ...] = Field(default=(), description="which connections go through Toxiproxy, for faults")
     ports: dict[str, Port] = Field(default={}, description="listener → fixed port; the rest are chosen at start")
 
     @classmethod
@@ -217,6 +232,7 @@ class Topology(Section):
         gateways = [f"gateway-{n}" for n in range(1, self.gateways.replicas + 1)]
         ledgers = [f"ledger-{n}" for n in range(1, self.ledger.shards + 1)]
         path = ["haproxy", "haproxy-metrics", *gateways, "engine", "engine-metrics", *ledgers, "redis", "settler"]
+        path += ["toxiproxy", *self.proxies()] if self.links else []
         on = self.observability
         beside = ["supervisor"]
         beside += ["prometheus"] * on.prometheus + ["alertmanager"] * on.alertmanager
@@ -227,6 +243,16 @@ class Topology(Section):
         beside += [f"postgres-exporter-{n}" for n in range(1, self.ledger.shards + 1)] * on.postgres_exporter
         beside += [f"wait-sampler-{n}" for n in range(1, self.ledger.shards + 1)] * on.wait_sampler
         return path + beside
+
+    def proxies(self) -> dict[str, str]:
+        """Listener of each of Toxiproxy's proxies → the listener that it passes on to."""
+        ends = {
+            "gateway-ledger": [f"ledger-{n}" for n in range(1, self.ledger.shards + 1)],
+            "gateway-redis": ["redis"],
+            "gateway-engine": ["engine"],
+            "haproxy-gateway": [f"gateway-{n}" for n in range(1, self.gateways.replicas + 1)],
+        }
+        return {f"{link.partition('-')[0]}-{end}": end for link in self.links for end in ends[link]}
 
     def quotas(self) -> dict[str, float]:
         """Cores promised in all to each component that has a quota."""

@@ -41,6 +41,10 @@ class CpuGroups(Protocol):
 
     def make(self, path: str, limit: Limit) -> None: ...
     def set_quota(self, path: str, cores: float | None) -> None: ...
+    def bound(self, path: str, cores: float | None) -> None:
+        """Another quota for what runs in the group now, or none."""
+        ...
+
     def entrances(self, path: str) -> list[Path]:
         """Files into which a process writes 0, or its parent its pid, to join the group."""
         ...
@@ -76,6 +80,9 @@ class NoGroups:
 
     def set_quota(self, path: str, cores: float | None) -> None:
         pass
+
+    def bound(self, path: str, cores: float | None) -> None:  # noqa: ARG002 - as the protocol has it
+        raise OSError(f"CPU quotas are {self.word}")
 
     def entrances(self, path: str) -> list[Path]:  # noqa: ARG002 - as the protocol has it
         return []
@@ -117,6 +124,16 @@ class GroupsV1:
         if (group / "cpu.cfs_quota_us").exists():
             (group / "cpu.cfs_period_us").write_text(str(PERIOD_US))
             (group / "cpu.cfs_quota_us").write_text(str(_quota_us(cores) if cores is not None else -1))
+
+    def bound(self, path: str, cores: float | None) -> None:
+        """Without a quota a group is none of the `cpu` controller's, so it comes and goes, and its processes move."""
+        if cores is not None:
+            self.make(path, Limit(cores))
+            _move(self.pids(path), self._roots["cpu"] / path)
+        elif self._roots["cpu"] == self._roots["cpuacct"]:
+            self.set_quota(path, None)
+        else:
+            _remove(self._roots["cpu"] / path, self._nearest("cpu", str(PurePosixPath(path).parent)))
 
     def entrances(self, path: str) -> list[Path]:
         groups = {self._nearest(controller, path): None for controller in self._roots}
@@ -179,6 +196,10 @@ class GroupsV2:
         group = self._root / path
         if (group / "cpu.max").exists():
             (group / "cpu.max").write_text(f"{_quota_us(cores) if cores is not None else 'max'} {PERIOD_US}")
+
+    def bound(self, path: str, cores: float | None) -> None:
+        self.make(path, Limit(cores))
+        self.set_quota(path, cores)
 
     def entrances(self, path: str) -> list[Path]:
         return [self._root / path / "cgroup.procs"]
@@ -258,15 +279,19 @@ def _keyed(path: Path) -> dict[str, int]:
         return {}
 
 
+def _move(pids: list[int], group: Path) -> None:
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            (group / "cgroup.procs").write_text(str(pid))
+
+
 def _remove(group: Path, base: Path) -> None:
     """Deepest first. The kernel keeps a group busy for a moment after its last process has ended."""
     if not group.is_dir():
         return
     deadline = time.monotonic() + REMOVE_DEADLINE_S
     for path, _, _ in os.walk(group, topdown=False):
-        for pid in _numbers(Path(path) / "cgroup.procs"):
-            with contextlib.suppress(OSError):  # it has ended meanwhile
-                (base / "cgroup.procs").write_text(str(pid))
+        _move(_numbers(Path(path) / "cgroup.procs"), base)
         while True:
             try:
                 Path(path).rmdir()

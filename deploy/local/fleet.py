@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from deploy.local import postgres
+from deploy.local import disk, postgres
 from deploy.local.control import Say
 from deploy.local.cpu_groups import CpuGroups, Limit
 from deploy.local.plan_beside import GROUP, beside_path, targets, targets_file
@@ -44,6 +44,7 @@ class Fleet:
         write_whole(targets_file(self.site), targets(self.site))
         self._make_groups()
         specs = {spec.name: spec for spec in (*order_path(self.site), *beside_path(self.site))}
+        disk.mend(specs.values())
         with _failing_as_one():
             async with asyncio.TaskGroup() as tasks:
                 for spec in specs.values():
@@ -64,13 +65,14 @@ class Fleet:
             self._groups.remove(process.spec.cpu_group)  # its next self may be unbounded, and then is in no group
         self._groups.remove(GENERATOR)
         self._make_groups()
+        disk.mend(specs.values())
         with _failing_as_one():
             await self._up_path(specs, say)
         self._apply_quotas()
 
     async def restart(self, component: str, say: Say) -> None:
-        """All parts of a component, each once HAProxy sees every gateway again."""
-        for process in [process for process in self.processes.values() if process.spec.component == component]:
+        """All parts of a component (or the part of this name), each once HAProxy sees every gateway again."""
+        for process in [p for p in self.processes.values() if component in (p.spec.component, p.spec.name)]:
             began = time.monotonic()
             await process.restart(RESTART_GRACE_S)
             await self._until_complete()

@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy.local.plan_path import HOST
 from deploy.local.site import EXPORTER, Site
-from deploy.local.spec import Layer, PartSpec, Ready
+from deploy.local.spec import Alive, Layer, PartSpec, Ready
 from deploy.render import render
 
 GROUP = "observability"
@@ -249,6 +249,7 @@ def _beside(
         layer=layer,
         command=command,
         ready=ready,
+        alive=Alive.by_http(ready.port, "/"),
         restarts=site.topology.observability.restarts,
         group=f"{GROUP}/{name}",
         environment=environment or {},

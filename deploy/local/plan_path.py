@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from pathlib import Path
 
+from deploy.local import disk
 from deploy.local.cpu_groups import Limit
 from deploy.local.site import POSTGRES_PROGRAMS, Site
-from deploy.local.spec import Layer, PartSpec, Ready
+from deploy.local.spec import Alive, Layer, PartSpec, Ready
 from deploy.render import render
-from deploy.topology import Bounded
+from deploy.topology import Bounded, Restarts
 
 HOST = "127.0.0.1"
 RECOVERY_DEADLINE_S = 120.0  # after a crash with much to replay
+POSTGRES_SSL_REQUEST = bytes((0, 0, 0, 8, 4, 210, 22, 47))  # answered without a login, also when all places are taken
 
 
 def order_path(site: Site) -> list[PartSpec]:
@@ -25,6 +28,7 @@ def order_path(site: Site) -> list[PartSpec]:
         *gateways,
         settler(site),
         haproxy(site),
+        *([toxiproxy(site)] if site.topology.links else []),
     ]
 
 
@@ -36,6 +40,7 @@ def ledger(site: Site, shard: int) -> PartSpec:
     wanted = site.topology.ledger
     name = f"ledger-{shard}"
     port, data = site.ports[name], site.layout.data / name
+    control = _disk_control(site, name) if wanted.disk_faults else None
     config = render(
         "servers/postgresql.conf",
         host=HOST,
@@ -51,9 +56,12 @@ def ledger(site: Site, shard: int) -> PartSpec:
         layer=Layer.KEPT,
         command=(str(POSTGRES_PROGRAMS / "postgres"), "-D", str(data)),
         ready=Ready(port, command=ask, deadline_s=RECOVERY_DEADLINE_S),
+        alive=Alive(port, POSTGRES_SSL_REQUEST),
         restarts=wanted.restarts,
         limit=limit(wanted),
+        environment=(disk.environment(control, data) if control else {}) | wanted.environment,
         files={data / "postgresql.conf": config},
+        disk_control=control,
         unprivileged=True,
         stop_signal=signal.SIGINT,  # disconnects its clients; SIGTERM would wait for them
         death_signal=signal.SIGQUIT,  # it then takes its own children and shared memory along
@@ -77,14 +85,17 @@ def redis(site: Site) -> PartSpec:
         layer=Layer.PATH,
         command=("/usr/bin/redis-server", str(path)),
         ready=Ready(port),
+        alive=Alive(port, b"PING\r\n"),
         restarts=wanted.restarts,
         limit=limit(wanted),
+        environment=wanted.environment,
         files={path: config},
     )
 
 
 def engine(site: Site) -> PartSpec:
     topology, port, metrics = site.topology, site.ports["engine"], site.ports["engine-metrics"]
+    control = _disk_control(site, "engine") if topology.engine.disk_faults else None
     return PartSpec(
         name="engine",
         component="engine",
@@ -99,8 +110,11 @@ def engine(site: Site) -> PartSpec:
             *("--price-max", str(topology.price_ticks_max)),
         ),
         ready=Ready(port, deadline_s=RECOVERY_DEADLINE_S),
+        alive=Alive.by_http(metrics, "/alive"),
         restarts=topology.engine.restarts,
         limit=limit(topology.engine),
+        environment=(disk.environment(control, site.journal) if control else {}) | topology.engine.environment,
+        disk_control=control,
     )
 
 
@@ -127,9 +141,10 @@ def gateway(site: Site, number: int) -> PartSpec:
         layer=Layer.PATH,
         command=(sys.executable, "-m", "target_system.gateway"),
         ready=Ready(port, "/readyz"),
+        alive=Alive.by_http(port, "/healthz"),
         restarts=wanted.restarts,
         limit=limit(wanted),
-        environment=environment,
+        environment=environment | wanted.environment,
     )
 
 
@@ -145,9 +160,10 @@ def settler(site: Site) -> PartSpec:
         layer=Layer.PATH,
         command=(sys.executable, "-m", "target_system.ledger.settler"),
         ready=Ready(port, "/healthz"),
+        alive=Alive.by_http(port, "/healthz"),
         restarts=wanted.restarts,
         limit=limit(wanted),
-        environment=environment,
+        environment=environment | wanted.environment,
     )
 
 
@@ -165,7 +181,7 @@ def haproxy(site: Site) -> PartSpec:
         queue_timeout_ms=wanted.queue_timeout_ms,
         in_flight_max=site.topology.gateways.in_flight_max,
         **site.topology.limits.model_dump(),
-        gateways=[(name, f"{HOST}:{site.ports[name]}") for name in names],
+        gateways=[(name, f"{HOST}:{site.way('haproxy', name)}") for name in names],
     )
     return PartSpec(
         name="haproxy",
@@ -173,19 +189,47 @@ def haproxy(site: Site) -> PartSpec:
         layer=Layer.PATH,
         command=("/usr/sbin/haproxy", "-db", "-f", str(path)),
         ready=Ready(site.ports["haproxy"]),
+        alive=Alive.by_http(site.ports["haproxy-metrics"], "/alive"),
         restarts=wanted.restarts,
         limit=limit(wanted),
+        environment=wanted.environment,
         files={path: config},
     )
 
 
+def toxiproxy(site: Site) -> PartSpec:
+    """Stands between parts whose link the topology names; as long as no fault is put there it passes all on."""
+    port, path = site.ports["toxiproxy"], site.layout.config / "toxiproxy.json"
+    proxies = [
+        {"name": name, "listen": f"{HOST}:{site.ports[name]}", "upstream": f"{HOST}:{site.ports[end]}", "enabled": True}
+        for name, end in site.topology.proxies().items()
+    ]
+    return PartSpec(
+        name="toxiproxy",
+        component="toxiproxy",
+        layer=Layer.PATH,
+        command=(str(site.programs.toxiproxy), "-host", HOST, "-port", str(port), "-config", str(path)),
+        ready=Ready(port, "/version"),
+        alive=Alive.by_http(port, "/version"),
+        restarts=Restarts(),
+        files={path: json.dumps(proxies)},
+        environment={"LOG_LEVEL": "warn"},
+    )
+
+
+def _disk_control(site: Site, name: str) -> Path:
+    return site.layout.data / f"disk-{name}"
+
+
 def _pipeline(prefix: str, site: Site) -> dict[str, str]:
     """Where the other components are, for one that runs from this checkout."""
+    origin = prefix.lower()
+    shards = [site.secrets.dsn(site.way(origin, f"ledger-{shard}")) for shard in site.shards]
     return {
-        f"{prefix}_LEDGER_DSNS": json.dumps(site.ledger_dsns),
-        f"{prefix}_REDIS_URL": site.redis_url,
+        f"{prefix}_LEDGER_DSNS": json.dumps(shards),
+        f"{prefix}_REDIS_URL": f"redis://{HOST}:{site.way(origin, 'redis')}/0",
         f"{prefix}_REDIS_PASSWORD_FILE": str(site.secrets.redis_password_file),
-        f"{prefix}_ENGINE_TARGET": f"{HOST}:{site.ports['engine']}",
+        f"{prefix}_ENGINE_TARGET": f"{HOST}:{site.way(origin, 'engine')}",
         f"{prefix}_SYMBOLS": json.dumps(site.topology.symbols),
         "PYTHONUNBUFFERED": "1",
     }

@@ -14,13 +14,14 @@ import psutil
 
 from deploy.local.cpu_groups import CpuGroups
 from deploy.local.launch import launch
-from deploy.local.readiness import answers
+from deploy.local.readiness import answers, lives
 from deploy.local.restarts import pause_before_restart_s
 from deploy.local.site import write_private
 from deploy.local.spec import PartSpec
 from deploy.local.status import ClusterEvent, EventKind, PartState
 
 POLL_S = 0.02
+WATCH_EVERY_S = 1.0
 INSIST_S = 2.0
 LOG_END_LINES = 20
 LOG_END_BYTES = 8_192
@@ -40,21 +41,22 @@ class Process:
         self.restarts = 0
         self.said = ""
         self.pid: int | None = None
+        self.cpu_quota_cores = spec.limit.cores
         self._groups, self._report = groups, report
         self._process: asyncio.subprocess.Process | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._keepers: list[asyncio.Task[None]] = []
         self._deaths_ns: deque[int] = deque(maxlen=DEATHS_MAX)
         self._log_from = 0
 
     async def start(self) -> None:
         """Until it answers; from then on it is kept running. Raises PartFailed."""
         await self._launch()
-        self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.spec.name}")
+        self._keepers = [asyncio.create_task(self._keep()), asyncio.create_task(self._watch())]
 
     async def stop(self, grace_s: float) -> None:
-        if self._keeper:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
         await self._end(self.spec.stop_signal, grace_s)
         self.state = PartState.STOPPED
 
@@ -70,9 +72,10 @@ class Process:
         if self._process is None or self._process.returncode is not None:
             return False
         if whole:
-            for child in psutil.Process(self._process.pid).children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    child.send_signal(signum)
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ends in this moment
+                for child in psutil.Process(self._process.pid).children(recursive=True):
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        child.send_signal(signum)
         self._process.send_signal(signum)
         return True
 
@@ -132,6 +135,23 @@ class Process:
                 await self._launch()
                 self._tell(EventKind.RESTARTED, f"after a pause of {pause_s:g} s", "")
 
+    async def _watch(self) -> None:
+        """Say when it lives and does not answer any more, and when it answers again."""
+        policy = self.spec.restarts
+        heard = time.monotonic()
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            if self.state not in (PartState.UP, PartState.HUNG) or await lives(self.spec.alive):
+                if self.state is PartState.HUNG:
+                    self.state = PartState.UP
+                    self._tell(EventKind.ANSWERS, f"after {time.monotonic() - heard:.1f} s of silence", "")
+                heard = time.monotonic()
+            elif self.state is PartState.UP and time.monotonic() - heard >= policy.hung_after_s:
+                self.state = PartState.HUNG
+                self._tell(EventKind.HUNG, f"no answer for {policy.hung_after_s:g} s", self.log_end())
+                if policy.hung_restart:
+                    self.send(signal.SIGKILL, whole=True)
+
     async def _end(self, signum: signal.Signals, grace_s: float) -> None:
         """Ask, then insist, then force; Postgres takes its shared memory along as long as it is not forced."""
         if self._process is None:
@@ -139,6 +159,8 @@ class Process:
         for step, patience_s in ((signum, grace_s), (self.spec.death_signal, INSIST_S), (signal.SIGKILL, None)):
             if not self.send(step):
                 break
+            if step not in (signum, signal.SIGKILL):
+                self.send(signal.SIGCONT, whole=True)  # one that is frozen hears nothing else
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), patience_s)
         self.pid = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from deploy.local.spec import Ready
+from deploy.local.spec import Alive, Ready
 
 ASK_DEADLINE_S = 1.0
 
@@ -14,6 +14,22 @@ async def answers(ready: Ready) -> bool:
         return await asyncio.wait_for(_ask(ready), ASK_DEADLINE_S)
     except (OSError, TimeoutError):
         return False
+
+
+async def lives(alive: Alive) -> bool:
+    try:
+        return await asyncio.wait_for(_hear(alive), ASK_DEADLINE_S)
+    except (OSError, TimeoutError):
+        return False
+
+
+async def _hear(alive: Alive) -> bool:
+    reader, writer = await asyncio.open_connection("127.0.0.1", alive.port)
+    try:
+        writer.write(alive.ask)
+        return bool(await reader.read(1))
+    finally:
+        writer.close()
 
 
 async def _ask(ready: Ready) -> bool:

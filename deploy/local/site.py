@@ -168,15 +168,19 @@ class Programs:
     engine: Path
     loki: Path | None
     collector: Path | None
+    toxiproxy: Path | None
 
     @classmethod
     def find(cls) -> Programs:
-        return cls(engine_dir() / "engine", tool("loki"), tool("collector"))
+        return cls(engine_dir() / "engine", tool("loki"), tool("collector"), tool("toxiproxy"))
 
-    def missing(self) -> list[str]:
+    def missing(self, topology: Topology) -> list[str]:
         servers = (Path("/usr/bin/redis-server"), Path("/usr/sbin/haproxy"))
         needed = (self.engine, POSTGRES_PROGRAMS / "postgres", *servers)
-        return [f"{program} is missing; make setup" for program in needed if not program.exists()]
+        found = [f"{program} is missing; make setup" for program in needed if not program.exists()]
+        if topology.links and self.toxiproxy is None:
+            found.append("links go through Toxiproxy, which is not built; make setup, or leave links out")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +209,10 @@ class Site:
     @property
     def ledger_dsns(self) -> list[str]:
         return [self.secrets.dsn(self.ports[f"ledger-{shard}"]) for shard in self.shards]
+
+    def way(self, origin: str, listener: str) -> int:
+        """The port by which this component reaches a listener: Toxiproxy's where the topology has a proxy between."""
+        return self.ports.get(f"{origin}-{listener}", self.ports[listener])
 
     @property
     def redis_url(self) -> str:

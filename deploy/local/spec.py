@@ -33,17 +33,31 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Alive:
+    """How a part is asked whether it lives: these bytes, any byte back. A frozen one still takes connections."""
+
+    port: int
+    ask: bytes
+
+    @classmethod
+    def by_http(cls, port: int, path: str) -> Alive:
+        return cls(port, f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+
+
+@dataclass(frozen=True, slots=True)
 class PartSpec:
     name: str
     component: str
     layer: Layer
     command: tuple[str, ...]
     ready: Ready
+    alive: Alive
     restarts: Restarts
     group: str = ""  # of CPU, below the cluster's; empty: the name
     limit: Limit = UNLIMITED
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[Path, str] = field(default_factory=dict)  # its configuration, written before it starts
+    disk_control: Path | None = None  # where it is told of disk faults, if it runs with them
     unprivileged: bool = False  # refuses to run as root
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL  # what the kernel sends it when the supervisor dies

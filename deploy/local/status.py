@@ -9,6 +9,7 @@ from enum import StrEnum
 class PartState(StrEnum):
     STARTING = "starting"
     UP = "up"
+    HUNG = "hung"
     RESTARTING = "restarting"
     GIVEN_UP = "given up"
     STOPPED = "stopped"
@@ -18,6 +19,8 @@ class EventKind(StrEnum):
     DIED = "died"
     RESTARTED = "restarted"
     GIVEN_UP = "given_up"
+    HUNG = "hung"
+    ANSWERS = "answers"
 
 
 @dataclass(frozen=True, slots=True)

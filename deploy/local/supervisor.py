@@ -24,6 +24,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, start_http_server
 from pydantic import ValidationError
 
+from deploy.local import disk
 from deploy.local.accounting import Account, ClusterCollector, cpu_usage, memory_bytes, pids_of
 from deploy.local.control import Say, serve
 from deploy.local.cpu_groups import CpuGroups, Limit, discover
@@ -64,7 +65,7 @@ class Supervisor:
 
     async def up(self, say: Say) -> None:
         site = self._fleet.site
-        problems = self._programs.missing() + self._ports.taken(site.topology.listeners())
+        problems = self._programs.missing(site.topology) + self._ports.taken(site.topology.listeners())
         if problems:
             raise SiteError("\n".join(problems))
         for sentence in lacking(site):
@@ -102,6 +103,10 @@ class Supervisor:
                 return await self._restart(request["component"], say)
             case "signal":
                 return self._send(request["part"], request["signal"], request["whole"])
+            case "quota":
+                return self._bound(request["part"], request["cores"])
+            case "disk":
+                return self._set_disk(request["part"], request["sync_delay_ns"], request["is_full"])
             case "place":
                 return self._place(request["pid"])
             case "down":
@@ -127,7 +132,7 @@ class Supervisor:
             self.note()
 
     async def _restart(self, component: str, say: Say) -> None:
-        known = {process.spec.component for process in self._fleet.processes.values()}
+        known = {process.spec.component for process in self._fleet.processes.values()} | self._fleet.processes.keys()
         if component not in known:
             raise Impossible(f"{component} is no component here; use one of {', '.join(sorted(known))}")
         async with self._changing:
@@ -153,10 +158,25 @@ class Supervisor:
             "targets": [address for target in targets(site) for address in target["targets"]],
         }
 
-    def _send(self, part: str, signum: int, whole: bool) -> None:
-        process = self._fleet.processes.get(part)
+    def _part(self, name: str) -> Process:
+        process = self._fleet.processes.get(name)
         if process is None:
-            raise Impossible(f"{part} is no part; use one of {', '.join(self._fleet.processes)}")
+            raise Impossible(f"{name} is no part; use one of {', '.join(self._fleet.processes)}")
+        return process
+
+    def _bound(self, part: str, cores: float | None) -> None:
+        process = self._part(part)
+        self._groups.bound(process.spec.cpu_group, cores)
+        process.cpu_quota_cores = cores
+
+    def _set_disk(self, part: str, sync_delay_ns: int, is_full: bool) -> None:
+        control = self._part(part).spec.disk_control
+        if control is None:
+            raise Impossible(f"{part} runs without disk faults; set disk_faults of its component in the topology")
+        disk.tell(control, sync_delay_ns, is_full)
+
+    def _send(self, part: str, signum: int, whole: bool) -> None:
+        process = self._part(part)
         if not process.send(signum, whole=whole):
             raise Impossible(f"{part} does not run ({process.state})")
 
@@ -197,7 +217,8 @@ class Supervisor:
 def account_of(process: Process) -> Account:
     spec = process.spec
     is_up = process.state is PartState.UP
-    return Account(spec.component, spec.name, spec.cpu_group, process.pid, spec.limit.cores, process.restarts, is_up)
+    quota = process.cpu_quota_cores
+    return Account(spec.component, spec.name, spec.cpu_group, process.pid, quota, process.restarts, is_up)
 
 
 async def run(layout: Layout, lifeline: int) -> None:

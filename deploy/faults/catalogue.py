@@ -1,0 +1,72 @@
+"""All kinds of faults: read from documents, told apart by `kind`, and listed for people.
+
+`python -m deploy.faults.catalogue > docs/reference/faults.md` writes the reference.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+from pydantic_core import PydanticUndefined
+
+from deploy.faults.cpu_hog import CpuHog
+from deploy.faults.cpu_quota import CpuQuota
+from deploy.faults.disk_full import DiskFull
+from deploy.faults.fault import Fault
+from deploy.faults.fd_limit import FdLimit
+from deploy.faults.freeze import Freeze
+from deploy.faults.hot_row import HotRow
+from deploy.faults.idle_connections import IdleConnections
+from deploy.faults.kill import Kill
+from deploy.faults.network import Bandwidth, Latency, Reset, Timeout
+from deploy.faults.redis_flush import RedisFlush
+from deploy.faults.redis_memory import RedisMemory
+from deploy.faults.slow_sync import SlowSync
+from deploy.faults.table_lock import TableLock
+
+KINDS: tuple[type[Fault], ...] = (
+    Kill, Freeze, Latency, Bandwidth, Timeout, Reset, SlowSync, DiskFull, CpuQuota, CpuHog, TableLock, IdleConnections,
+    HotRow, RedisFlush, RedisMemory, FdLimit,
+)  # fmt: skip
+
+AnyFault = Annotated[
+    Kill | Freeze | Latency | Bandwidth | Timeout | Reset | SlowSync | DiskFull | CpuQuota | CpuHog | TableLock
+    | IdleConnections | HotRow | RedisFlush | RedisMemory | FdLimit,
+    Field(discriminator="kind"),
+]  # fmt: skip
+"""For a field of another document, as a campaign's or a drill's."""
+
+_ANY: TypeAdapter[Fault] = TypeAdapter(AnyFault)
+
+
+def fault_from(document: Any) -> Fault:
+    """`{"kind": "freeze", "part": "engine"}` as a Freeze. Raises pydantic's ValidationError with every problem."""
+    return _ANY.validate_python(document)
+
+
+def reference() -> str:
+    """Markdown, a row for each kind."""
+    lines = [
+        "# Faults", "", "Generated: `python -m deploy.faults.catalogue > docs/reference/faults.md`.",
+        "Written in a document as `{kind: freeze, part: engine}`; in Python as `Freeze(part=\"engine\")` with",
+        "`deploy.faults.fault.inflicted`. Reverted however the block ends; afterwards every part is up and ready.", "",
+        "| kind | does | parameters (default) |", "|---|---|---|",
+    ]  # fmt: skip
+    for kind in KINDS:
+        name = kind.model_fields["kind"].default
+        does = (kind.__doc__ or "").replace("\n", " ")
+        lines.append(f"| `{name}` | {does} | {', '.join(_parameters(kind))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _parameters(kind: type[Fault]) -> list[str]:
+    return [
+        f"`{name}`" + ("" if field.default is PydanticUndefined else f" ({field.default})")
+        for name, field in kind.model_fields.items()
+        if name != "kind"
+    ]
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

@@ -1,0 +1,19 @@
+"""What the faults of a part's disk share: the part must have been started so that they are possible."""
+
+from __future__ import annotations
+
+from deploy.faults.fault import Fault
+from deploy.topology import Topology
+
+
+class DiskFault(Fault):
+    part: str
+
+    def misfit(self, topology: Topology) -> str | None:
+        component = self.part.rstrip("-0123456789")
+        possible = {"engine": topology.engine.disk_faults, "ledger": topology.ledger.disk_faults}
+        if component not in possible:
+            return f"{self.part} keeps nothing on disk that could fail here; use engine or ledger-N"
+        if not possible[component]:
+            return f"{self.part} runs without disk faults; set {component}.disk_faults: true in the topology"
+        return super().misfit(topology)
