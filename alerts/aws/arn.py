@@ -18,8 +18,6 @@ class Arn:
     @classmethod
     def parse(cls, text: str, parameter: str) -> Arn:
         """Raises AwsError that names the parameter, with AWS's words."""
-        if not text:
-            raise invalid_parameter(f"{parameter} Reason: no value for required parameter")
         parts = text.split(":", 5)
         if len(parts) < 6:
             raise invalid_parameter(f"{parameter} Reason: An ARN must have at least 6 elements, not {len(parts)}")

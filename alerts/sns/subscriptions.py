@@ -153,6 +153,8 @@ def confirm_subscription(state: State, caller: Caller, asked: Mapping[str, Any])
 def unsubscribe(state: State, caller: Caller, asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[Errand]]:
     """Where nobody signed, the endpoint is told how to come back."""
     arn = asked["SubscriptionArn"]
+    if not arn:
+        raise invalid_parameter("SubscriptionArn Reason: no value for required parameter")
     parsed = Arn.parse(arn, "SubscriptionArn")
     if not UUID.fullmatch(parsed.resource.rpartition(":")[2]):
         raise invalid_parameter("SubscriptionId")
