@@ -124,7 +124,7 @@ def orphans(root: Path) -> list[str]:
     return found
 
 
-METRIC_IN_TEXT = re.compile(r"\b(?:gateway|settler|engine|cluster|generator)_[a-z0-9_]+\b")
+METRIC_IN_TEXT = re.compile(r"\b(?:gateway|settler|market_data|history|engine|cluster|generator)_[a-z0-9_]+\b")
 QUERY_FILES = ("alerts/**/*.yml", "dashboards/**/*.py", "analysis/**/*.py")
 
 

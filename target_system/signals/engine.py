@@ -13,7 +13,7 @@ METRICS: tuple[Metric, ...] = (
         COUNTER,
         "seconds",
         "engine",
-        "CPU of its threads: book, sync, all",
+        "CPU of its threads: book, sync, feed, all",
         ("thread",),
     ),
     Metric(
@@ -33,6 +33,11 @@ METRICS: tuple[Metric, ...] = (
     Metric("engine_sequence", GAUGE, "commands", "engine", "sequence number of the last command matched"),
     Metric("engine_synced_sequence", GAUGE, "commands", "engine", "sequence number up to which the journal is on disk"),
     Metric("engine_journal_bytes", GAUGE, "bytes", "engine", "size of the journal"),
+    Metric("engine_feed_subscribers", GAUGE, "streams", "engine", "market data streams"),
+    Metric("engine_feed_updates_total", COUNTER, "updates", "engine", "changes of a symbol told to subscribers"),
+    Metric("engine_feed_cut_off_total", COUNTER, "streams", "engine", "subscribers that did not keep up"),
+    Metric("engine_feed_backlog_bytes", GAUGE, "bytes", "engine", "synced records that wait to be told"),
+    Metric("engine_feed_backlog_max_bytes", GAUGE, "bytes", "engine", "that may wait; then all are ended"),
     Metric("engine_streams", GAUGE, "streams", "engine", "open command streams"),
     Metric("engine_queue_depth_commands", GAUGE, "commands", "engine", "waiting to be matched"),
     Metric("engine_queue_capacity_commands", GAUGE, "commands", "engine", "that may wait"),
@@ -60,6 +65,7 @@ LOG_EVENTS: tuple[LogEvent, ...] = (
     LogEvent("journal_damaged", "engine", "a bad record before the journal's end; it does not start", ("offset",)),
     LogEvent("journal_mismatch", "engine", "a result in the journal is not what its command gives"),
     LogEvent("journal_write_failed", "engine", "the journal could not be written; the engine ends", ("error",)),
+    LogEvent("subscriber_cut_off", "engine", "it did not read its market data fast enough", ("peer", "waiting_bytes")),
     LogEvent("listen_failed", "engine", "the port could not be had", ("error",)),
     LogEvent("start_failed", "engine", "it could not start", ("error",)),
 )

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "engine/clock.hpp"
+#include "engine/feed.hpp"
 #include "engine/log.hpp"
 #include "engine/options.hpp"
 #include "engine/pipeline.hpp"
@@ -68,8 +69,13 @@ void open_journal(const Options& options, State& state, JournalWriter& journal) 
 int serve(const Options& options, State& state, JournalWriter& journal) {
   const auto metrics = std::make_shared<Metrics>();
   Pipeline pipeline(state, journal, *metrics, options.queue);
-  metrics->set_thread_times([&pipeline] { return pipeline.thread_times(); });
-  Service service(pipeline, *metrics, options.header.symbols);
+  Feed feed(pipeline, options.header.limits, *metrics);
+  metrics->set_thread_times([&pipeline, &feed] {
+    ThreadTimes times = pipeline.thread_times();
+    times.feed_s = feed.cpu_s();
+    return times;
+  });
+  Service service(pipeline, feed, *metrics, options);
 
   const int port = service.start(options.listen);
   if (port == 0) {
@@ -89,8 +95,8 @@ int serve(const Options& options, State& state, JournalWriter& journal) {
   ::sigwait(&signals, &signal);
   log(Level::kInfo, "stopping", {{"signal", ::strsignal(signal)}});
   const bool drained = pipeline.drain(kDrainDeadline);
+  exposer.RemoveCollectable(metrics);  // it reads the threads' clocks
   service.stop(kShutdownDeadline);
-  exposer.RemoveCollectable(metrics);
   log(drained ? Level::kInfo : Level::kError, "stopped",
       {{"synced_sequence", pipeline.synced().value}, {"all_answered", drained ? "yes" : "no"}});
   if (!drained) std::_Exit(kInternalError);  // a thread hangs in the disk: nothing can be joined

@@ -81,6 +81,7 @@ MetricFamily cpu_family(const ThreadTimes& times) {
   auto cpu = family("engine_thread_cpu_seconds_total", "CPU time of the engine's own threads.", MetricType::Counter);
   add(cpu, {{"thread", "book"}}, times.book_s);
   add(cpu, {{"thread", "sync"}}, times.sync_s);
+  add(cpu, {{"thread", "feed"}}, times.feed_s);
   add(cpu, {{"thread", "all"}}, static_cast<double>(nanoseconds(CLOCK_PROCESS_CPUTIME_ID)) / 1e9);
   return cpu;
 }
@@ -116,6 +117,11 @@ std::vector<MetricFamily> Metrics::Collect() const {
   all.push_back(gauge("engine_ids", "Client order ids known.", counts.ids_used.get()));
   all.push_back(gauge("engine_ids_max", "Client order ids that can be known.", counts.ids_capacity));
   all.push_back(gauge("engine_journal_bytes", "Size of the journal on disk.", counts.journal_bytes.get()));
+  all.push_back(gauge("engine_feed_subscribers", "Market data streams.", counts.feed_subscribers.get()));
+  all.push_back(counter("engine_feed_updates_total", "Changes told to subscribers.", counts.feed_updates.get()));
+  all.push_back(counter("engine_feed_cut_off_total", "Subscribers that did not keep up.", counts.feed_cut_off));
+  all.push_back(gauge("engine_feed_backlog_bytes", "Records that wait to be told.", counts.feed_backlog_bytes));
+  all.push_back(gauge("engine_feed_backlog_max_bytes", "Records that may wait.", counts.feed_backlog_capacity_bytes));
   all.push_back(gauge("engine_streams", "Open command streams.", static_cast<u64>(counts.streams.load())));
   return all;
 }

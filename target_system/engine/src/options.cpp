@@ -14,6 +14,7 @@ namespace lab::engine {
 const char* const kUsage =
     "usage: engine --listen ADDRESS:PORT --metrics ADDRESS:PORT --journal DIR --symbols A,B,...\n"
     "              [--price-min TICKS] [--price-max TICKS] [--max-orders N] [--max-ids N] [--queue N]\n"
+    "              [--subscriber-bytes N]\n"
     "\n"
     "  --listen      where gRPC answers; port 0 takes a free one (the log says which)\n"
     "  --metrics     where /metrics answers\n"
@@ -22,7 +23,8 @@ const char* const kUsage =
     "  --price-min, --price-max   smallest and largest price (1, 200000)\n"
     "  --max-orders  resting orders in all books (1000000)\n"
     "  --max-ids     commands over the life of the journal (8000000)\n"
-    "  --queue       commands that may wait to be matched (65536)\n";
+    "  --queue       commands that may wait to be matched (65536)\n"
+    "  --subscriber-bytes  market data that may wait for one subscriber (16777216)\n";
 
 namespace {
 
@@ -93,6 +95,7 @@ std::vector<std::string> parse_options(std::span<char* const> arguments, Options
   i64 orders = limits.orders;
   i64 ids = static_cast<i64>(options.ids_max);
   i64 queue = static_cast<i64>(options.queue);
+  i64 subscriber_bytes = static_cast<i64>(options.subscriber_bytes);
   const std::map<std::string, std::function<void(const std::string&, const std::string&)>> flags{
       {"--listen", [&](auto& flag, auto& text) { parser.address(flag, text, options.listen); }},
       {"--metrics", [&](auto& flag, auto& text) { parser.address(flag, text, options.metrics); }},
@@ -103,6 +106,8 @@ std::vector<std::string> parse_options(std::span<char* const> arguments, Options
       {"--max-orders", [&](auto& flag, auto& text) { parser.number(flag, text, 1, 100'000'000, orders); }},
       {"--max-ids", [&](auto& flag, auto& text) { parser.number(flag, text, 1, IdentityIndex::kCapacityMax, ids); }},
       {"--queue", [&](auto& flag, auto& text) { parser.number(flag, text, 1, 10'000'000, queue); }},
+      {"--subscriber-bytes",
+       [&](auto& flag, auto& text) { parser.number(flag, text, 1, 1'000'000'000, subscriber_bytes); }},
   };
   std::set<std::string> seen;
   for (std::size_t i = 0; i < arguments.size(); i += 2) {
@@ -125,6 +130,7 @@ std::vector<std::string> parse_options(std::span<char* const> arguments, Options
   limits.orders = static_cast<u32>(orders);
   options.ids_max = static_cast<u64>(ids);
   options.queue = static_cast<u64>(queue);
+  options.subscriber_bytes = static_cast<u64>(subscriber_bytes);
   judge_memory(limits, parser.faults);
   return parser.faults;
 }

@@ -169,6 +169,7 @@ void Pipeline::execute(const Command& command, const Digest& digest, Pending& pe
 void Pipeline::run_sync() {
   Group group;
   while (true) {
+    std::shared_ptr<RecordSink> sink;
     {
       std::unique_lock lock(mutex_);
       group_filled_.wait(lock, [this] { return !open_.messages.empty() || stopping_; });
@@ -178,6 +179,7 @@ void Pipeline::run_sync() {
       open_.messages.clear();
       open_.records = 0;
       open_.file_offset = group.file_offset + group.bytes.size();
+      sink = sink_;
     }
     group_taken_.notify_one();
     if (group.records > 0) write_group(group);
@@ -188,6 +190,7 @@ void Pipeline::run_sync() {
       message->recipient->answer(*message, group, *this);
     }
     for (const auto& message : group.messages) message->recipient->flush();
+    if (sink && group.records > 0) sink->take(group.bytes);
     in_flight_ -= group.messages.size();
     group.messages.clear();
   }
@@ -231,6 +234,11 @@ void Pipeline::results(Sequence first, Sequence last, Buffer& out) const {
   }
 }
 
+void Pipeline::set_sink(std::shared_ptr<RecordSink> sink) {
+  const std::lock_guard lock(mutex_);
+  sink_ = std::move(sink);
+}
+
 bool Pipeline::drain(std::chrono::milliseconds deadline) {
   queue_.close();
   const auto end = std::chrono::steady_clock::now() + deadline;
@@ -243,7 +251,7 @@ bool Pipeline::drain(std::chrono::milliseconds deadline) {
 
 ThreadTimes Pipeline::thread_times() const {
   auto& self = const_cast<Pipeline&>(*this);
-  return {cpu_seconds(self.books_.native_handle()), cpu_seconds(self.sync_.native_handle())};
+  return {.book_s = cpu_seconds(self.books_.native_handle()), .sync_s = cpu_seconds(self.sync_.native_handle())};
 }
 
 }  // namespace lab::engine

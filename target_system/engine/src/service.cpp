@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "market_data_calls.hpp"
 #include "order_calls.hpp"
 #include "query_calls.hpp"
 
@@ -26,8 +27,12 @@ bool serve_one(grpc::ServerCompletionQueue& queue) {
   return true;
 }
 
-Service::Service(Pipeline& pipeline, Metrics& metrics, std::vector<std::string> symbols)
-    : pipeline_(pipeline), metrics_(metrics), symbols_(std::move(symbols)) {}
+Service::Service(Pipeline& pipeline, Feed& feed, Metrics& metrics, const Options& options)
+    : pipeline_(pipeline),
+      feed_(feed),
+      metrics_(metrics),
+      symbols_(options.header.symbols),
+      subscriber_bytes_(options.subscriber_bytes) {}
 
 Service::~Service() {
   if (thread_.joinable()) stop(std::chrono::milliseconds(0));
@@ -40,6 +45,7 @@ int Service::start(const std::string& address) {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.SetMaxReceiveMessageSize(kMessageBytesMax);
   builder.RegisterService(&async_);
+  builder.RegisterService(&async_market_data_);
   queue_ = builder.AddCompletionQueue();
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) return 0;
@@ -49,6 +55,7 @@ int Service::start(const std::string& address) {
   std::make_shared<BookCall>(*this)->wait_for_client();
   std::make_shared<StatusCall>(*this)->wait_for_client();
   std::make_shared<DumpCall>(*this)->wait_for_client();
+  std::make_shared<SubscribeCall>(*this)->wait_for_client();
   thread_ = std::thread([this] { serve(); });
   ::pthread_setname_np(thread_.native_handle(), "engine-rpc");
   return port;
@@ -68,6 +75,7 @@ void Service::stop(std::chrono::milliseconds deadline) {
   }
   for (const auto& stream : streams) static_cast<StreamCall&>(*stream).end(kStopping);
   streams.clear();
+  feed_.close(kStopping);
   server_->Shutdown(std::chrono::system_clock::now() + deadline);
   queue_->Shutdown();
   thread_.join();

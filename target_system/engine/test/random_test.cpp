@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <random>
 #include <sstream>
+#include <tuple>
 
 #include "desk.hpp"
+#include "engine/book_image.hpp"
 #include "engine/names.hpp"
 #include "plain_market.hpp"
 
@@ -171,6 +174,87 @@ TEST(RandomStreams, BooksPutBackInTheirOrderGoOnAsBefore) {
   }
   EXPECT_EQ(whole.tape().trade_hash, restored.tape().trade_hash);
   EXPECT_EQ(books_of(whole), books_of(restored));
+}
+
+StoredResult result_of(u64 sequence, const Order& order, const Verdict& verdict, const Recorder& recorder) {
+  StoredResult result{Sequence(sequence), order.id, verdict, recorder.fills, recorder.removals, {}};
+  result.command.kind = static_cast<u8>(order.kind);
+  result.command.symbol = order.symbol.value;
+  result.command.side = static_cast<u8>(order.side);
+  return result;
+}
+
+using Levels = std::map<std::tuple<u32, Side, i64>, u64>;
+
+Levels levels_of(const Market<DenseIds>& market) {
+  Levels levels;
+  market.each_resting([&](const RestingOrder& order) {
+    levels[{order.symbol.value, order.side, order.price.value}] += order.quantity.value;
+  });
+  return levels;
+}
+
+Levels levels_of(const BookImage& image) {
+  Levels levels;
+  for (u32 symbol = 0; symbol < image.symbols(); ++symbol) {
+    for (const Side side : {Side::kBuy, Side::kSell}) {
+      image.each_level(Symbol(symbol), side, [&](Ticks price, Lots quantity) {
+        levels[{symbol, side, price.value}] = quantity.value;
+      });
+    }
+  }
+  return levels;
+}
+
+// As a subscriber keeps them: each change put in its place, each symbol's changes a chain.
+void keep(const std::vector<Change>& changes, Levels& levels, std::map<u32, Sequence>& chain) {
+  for (const Change& change : changes) {
+    EXPECT_EQ(change.previous, chain[change.symbol.value]);
+    chain[change.symbol.value] = change.sequence;
+    for (const LevelTotal& level : change.levels) {
+      const std::tuple key{change.symbol.value, level.side, level.price.value};
+      levels.erase(key);
+      if (level.quantity.value > 0) levels[key] = level.quantity.value;
+    }
+  }
+}
+
+TEST(RandomStreams, WhoFollowsTheResultsFromAnyMomentOnHasTheBooksLevels) {
+  for (u64 seed = 1; seed <= 30 && !::testing::Test::HasFailure(); ++seed) {
+    Market<DenseIds> market(kLimits, kCommands);
+    BookImage image(kLimits.symbols);
+    Stream stream(seed);
+    Levels kept;
+    std::map<u32, Sequence> chain;
+    u64 trades = 0;
+    const u64 seeded_at = seed * 10;
+    for (u64 number = 1; number <= kCommands; ++number) {
+      const Order order = stream.next();
+      Recorder recorder;
+      const Verdict verdict = market.apply(order, recorder);
+      if (number == seeded_at) {
+        image.begin(Sequence(number));
+        market.each_resting([&](const RestingOrder& resting) { image.add(resting); });
+        for (u32 symbol = 0; symbol < kLimits.symbols; ++symbol) {
+          image.set_symbol(Symbol(symbol), market.halted(Symbol(symbol)), market.last_trade_price(Symbol(symbol)));
+          chain[symbol] = Sequence(number);
+        }
+        kept = levels_of(image);
+        trades = market.tape().last_trade_id;
+      } else if (number > seeded_at) {
+        const auto& changes = image.follow(result_of(number, order, verdict, recorder));
+        keep(changes, kept, chain);
+        for (const Change& change : changes) {
+          for (const Print& print : change.prints) EXPECT_EQ(print.trade_id, ++trades);
+          EXPECT_EQ(change.halted, market.halted(change.symbol));
+          EXPECT_EQ(image.last_trade_price(change.symbol), market.last_trade_price(change.symbol));
+        }
+        ASSERT_EQ(levels_of(image), levels_of(market)) << "seed " << seed << ", command " << number;
+        ASSERT_EQ(kept, levels_of(market)) << "seed " << seed << ", command " << number << ": " << text_of(order);
+      }
+    }
+    EXPECT_EQ(trades, market.tape().last_trade_id);
+  }
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ class Buffer {
   u8* data() { return bytes_.get(); }
   const u8* data() const { return bytes_.get(); }
   std::size_t size() const { return size_; }
+  std::size_t capacity() const { return capacity_; }
   Bytes view() const { return {bytes_.get(), size_}; }
 
  private:

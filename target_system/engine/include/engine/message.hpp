@@ -50,6 +50,13 @@ class Archive {
   virtual void read_payload(Sequence sequence, Buffer& out) const = 0;
 };
 
+// Is shown the records of each group once they are on disk, by the sync thread. It may keep the buffer, and then leaves another.
+class RecordSink {
+ public:
+  virtual ~RecordSink() = default;
+  virtual void take(Buffer& records) = 0;
+};
+
 // Who asked. answer() is called once per message, from any thread, when all of it is on disk (or refused); flush() after
 // the answers of one group, so that they can leave together.
 class Recipient {

@@ -43,10 +43,16 @@ struct Counts {
   std::atomic<u64> refused_shutting_down{0};
   std::atomic<i64> streams{0};
   std::atomic<u64> queue_depth{0};
+  // Market data; the feed thread writes what is a Count.
+  Count feed_subscribers;
+  Count feed_updates;
+  std::atomic<u64> feed_backlog_bytes{0};
+  std::atomic<u64> feed_cut_off{0};
   // Fixed at start.
   u64 queue_capacity = 0;
   u64 orders_capacity = 0;
   u64 ids_capacity = 0;
+  u64 feed_backlog_capacity_bytes = 0;
 };
 
 struct Histograms {
@@ -61,6 +67,7 @@ struct Histograms {
 struct ThreadTimes {
   double book_s = 0;
   double sync_s = 0;
+  double feed_s = 0;
 };
 
 class Metrics : public prometheus::Collectable {

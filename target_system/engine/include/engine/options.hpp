@@ -16,6 +16,7 @@ struct Options {
   JournalHeader header;
   u64 ids_max = 8'000'000;
   u64 queue = 65'536;
+  u64 subscriber_bytes = 16'777'216;
 };
 
 // Fills `options`; every fault in one list, each naming flag, value and what to do.

@@ -34,6 +34,9 @@ class Pipeline : private Archive {
   void results(Sequence first, Sequence last, Buffer& out) const;
   Sequence synced() const { return Sequence(synced_.load(std::memory_order_acquire)); }
 
+  // From the next group on.
+  void set_sink(std::shared_ptr<RecordSink> sink);
+
   // From now on submit() refuses. True if all that was taken has been answered before the deadline.
   bool drain(std::chrono::milliseconds deadline);
 
@@ -53,10 +56,11 @@ class Pipeline : private Archive {
   Metrics& metrics_;
   TaskQueue<State> queue_;
 
-  mutable std::mutex mutex_;  // guards open_ and stopping_
+  mutable std::mutex mutex_;  // guards open_, sink_ and stopping_
   std::condition_variable group_filled_;
   std::condition_variable group_taken_;
   Group open_;
+  std::shared_ptr<RecordSink> sink_;
   bool stopping_ = false;
 
   std::atomic<u64> synced_;

@@ -12,7 +12,10 @@
 #include <vector>
 
 #include "engine.grpc.pb.h"
+#include "engine/feed.hpp"
+#include "engine/options.hpp"
 #include "engine/pipeline.hpp"
+#include "market_data.grpc.pb.h"
 
 namespace lab::engine {
 
@@ -24,7 +27,9 @@ class Service {
       v1::Engine::WithRawMethod_Results<v1::Engine::WithAsyncMethod_Book<
           v1::Engine::WithAsyncMethod_Dump<v1::Engine::WithAsyncMethod_Status<v1::Engine::Service>>>>>>;
 
-  Service(Pipeline& pipeline, Metrics& metrics, std::vector<std::string> symbols);
+  using AsyncMarketData = market::MarketData::WithRawMethod_Subscribe<market::MarketData::Service>;
+
+  Service(Pipeline& pipeline, Feed& feed, Metrics& metrics, const Options& options);
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -35,9 +40,12 @@ class Service {
   void stop(std::chrono::milliseconds deadline);
 
   Pipeline& pipeline() { return pipeline_; }
+  Feed& feed() { return feed_; }
   Metrics& metrics() { return metrics_; }
   const std::vector<std::string>& symbols() const { return symbols_; }
+  std::size_t subscriber_bytes() const { return subscriber_bytes_; }
   Async& async() { return async_; }
+  AsyncMarketData& async_market_data() { return async_market_data_; }
   grpc::ServerCompletionQueue& queue() { return *queue_; }
 
   void opened(StreamCall& stream);
@@ -47,9 +55,12 @@ class Service {
   void serve();
 
   Pipeline& pipeline_;
+  Feed& feed_;
   Metrics& metrics_;
   std::vector<std::string> symbols_;
+  std::size_t subscriber_bytes_;
   Async async_;
+  AsyncMarketData async_market_data_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;
   std::thread thread_;
