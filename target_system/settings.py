@@ -74,6 +74,47 @@ class SettlerSettings(BaseSettings):
     call_deadline_ms: PositiveInt = 2_000
 
 
+class MarketDataSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="MARKET_DATA_", frozen=True, extra="forbid")
+
+    name: str = Field(description="the instance label of metrics and logs")
+    host: str = "127.0.0.1"
+    port: int = Field(ge=1, le=65535)
+    keys_dsn: str = Field(description="the ledger that holds the API keys: the first shard")
+    engine_target: str = Field(description="host:port")
+    symbols: tuple[str, ...] = Field(min_length=1, description="in the engine's order")
+    redis_url: str
+    redis_password_file: Path | None = None
+    publishes_trades: bool = Field(default=True, description="to the history's stream; one instance is enough")
+    stream_entries_max: PositiveInt = Field(default=20_000, description="of up to 64 trades, about 6 kB each")
+    clients_max: PositiveInt = 1_000
+    client_bytes_max: PositiveInt = Field(
+        default=1_048_576, description="that may wait for a client, a snapshot of all its symbols apart"
+    )
+    heartbeat_ms: PositiveInt = 1_000
+    silence_ms: PositiveInt = Field(default=3_000, description="after which the engine's stream is taken for dead")
+    read_deadline_ms: PositiveInt = 1_000
+    drain_ms: int = Field(default=300, ge=0, description="from SIGTERM on: /readyz says 503 before the listener closes")
+
+
+class HistorySettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="HISTORY_", frozen=True, extra="forbid")
+
+    name: str = "history"
+    host: str = "127.0.0.1"
+    port: int = Field(ge=1, le=65535, description="/metrics and /healthz")
+    ledger_dsns: tuple[str, ...] = Field(min_length=1, description="one a shard; the history's schema is on the first")
+    redis_url: str
+    redis_password_file: Path | None = None
+    entries: PositiveInt = Field(default=100, le=1_000, description="of the stream, a transaction")
+    reclaim_ms: PositiveInt = Field(
+        default=1_000, description="after which entries that a consumer took and did not acknowledge are another's"
+    )
+    audit_ms: PositiveInt = Field(default=1_000, description="between two looks for trades that only the ledger has")
+    batch: PositiveInt = Field(default=2_000, description="trades that an audit takes from the ledger at once")
+    call_deadline_ms: PositiveInt = 2_000
+
+
 class WaitSamplerSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WAIT_SAMPLER_", frozen=True, extra="forbid")
 

@@ -28,9 +28,8 @@ from deploy.cluster import Cluster
 from deploy.local.site import POSTGRES_PROGRAMS
 from deploy.topology import Topology
 from loadgen.bench import BenchError
-from target_system.ledger.connections import Connections
+from target_system.ledger.connections import Connections, SilentWatcher
 from target_system.ledger.rows import Entry
-from target_system.ledger.settler import SilentWatcher
 from target_system.ledger.write_path import INSERT, Group, PerOrder, WritePath
 
 Say = Callable[[str], None]

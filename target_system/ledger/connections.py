@@ -36,6 +36,16 @@ class Watcher(Protocol):
     def lost(self, shard: str, error: str) -> None: ...
 
 
+class SilentWatcher:
+    """For those whose own calls notice a ledger that is away."""
+
+    def connected(self, shard: str) -> None:
+        pass
+
+    def lost(self, shard: str, error: str) -> None:
+        pass
+
+
 class Connections:
     """Up to `size` connections to one shard. `free`, `open_count` and `waiting` are for gauges."""
 

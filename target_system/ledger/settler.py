@@ -9,20 +9,18 @@ Settings come from the environment, prefix SETTLER_.
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import grpc
 import orjson
-import uvicorn
 
 from target_system.ledger import projection
 from target_system.ledger.books import book_document
-from target_system.ledger.connections import LedgerAway, for_each_shard
+from target_system.ledger.connections import LedgerAway, SilentWatcher, for_each_shard
 from target_system.ledger.projection import BEYOND, SCRIPT, WATERMARK
 from target_system.ledger.queries import count_recorded, recorded, traded
 from target_system.ledger.rows import Delta, Symbols, entry_of
@@ -30,22 +28,13 @@ from target_system.ledger.write_path import PerOrder
 from target_system.proto import engine_pb2 as pb
 from target_system.proto.engine_pb2_grpc import EngineStub
 from target_system.settings import SettlerSettings, password_of, read_settings
+from target_system.side_process import serve
 from target_system.telemetry import Telemetry
 
 APPLY_BATCH = 500
 CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 500), ("grpc.max_receive_message_length", -1))
 ENGINE, LEDGER, REDIS = "engine", "ledger", "redis"
 AWAY: dict[type[BaseException], str] = {grpc.aio.AioRpcError: ENGINE, LedgerAway: LEDGER}
-
-
-class SilentWatcher:
-    """The rounds themselves notice a ledger that is away."""
-
-    def connected(self, shard: str) -> None:
-        pass
-
-    def lost(self, shard: str, error: str) -> None:
-        pass
 
 
 class Settler:
@@ -201,55 +190,14 @@ class Settler:
         self._published_at = status.last_sequence
 
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-
-def operations(telemetry: Telemetry) -> Callable[..., Awaitable[None]]:
-    """/metrics and /healthz, as an ASGI application."""
-
-    async def answer(scope: MutableMapping[str, Any], _receive: object, send: Send) -> None:
-        known = {
-            "/metrics": (telemetry.metrics.content_type, telemetry.metrics.exposition),
-            "/healthz": ("application/json", lambda: b'{"status":"alive"}'),
-        }
-        kind, body = known.get(scope["path"], ("text/plain", lambda: b"not found\n"))
-        status = 200 if scope["path"] in known else 404
-        headers = [(b"content-type", kind.encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body()})
-
-    return answer
-
-
-async def serve(settings: SettlerSettings, out: BinaryIO | None = None) -> None:
+async def run(settings: SettlerSettings) -> None:
     """Settle until SIGTERM or SIGINT."""
-    telemetry = Telemetry("settler", settings.name, out)
-    config = uvicorn.Config(
-        operations(telemetry), host=settings.host, port=settings.port, lifespan="off", access_log=False,
-        log_level="warning", timeout_graceful_shutdown=1,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-
-    def leave(*_: object) -> None:
-        server.should_exit = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, leave)  # uvicorn puts its own in front, and raises the signal again when it has stopped
-    rounds = asyncio.create_task(Settler(settings, telemetry).run())
-    rounds.add_done_callback(leave)
-    telemetry.log.info("started", host=settings.host, port=settings.port)
-    try:
-        await server.serve()
-    finally:
-        telemetry.log.info("stopped")
-        rounds.cancel()
-        with suppress(asyncio.CancelledError):
-            await rounds
-        telemetry.close()
+    telemetry = Telemetry("settler", settings.name)
+    await serve(telemetry, settings.host, settings.port, Settler(settings, telemetry).run())
 
 
 def main() -> None:
-    asyncio.run(serve(read_settings(SettlerSettings)))
+    asyncio.run(run(read_settings(SettlerSettings)))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,25 @@ logs and traces.
 
 from __future__ import annotations
 
-from target_system.signals import cluster, engine, exporters, gateway, generator, settler, sns, wait_sampler
+from target_system.signals import (
+    cluster,
+    engine,
+    exporters,
+    gateway,
+    generator,
+    history,
+    market_data,
+    settler,
+    sns,
+    wait_sampler,
+)
 from target_system.signals.kinds import LogEvent, Metric, MetricType, Span
 
 __all__ = ["BLOCKS", "LOG_EVENTS", "METRICS", "SPANS", "LogEvent", "Metric", "MetricType", "Span"]
 
-BLOCKS = (generator, gateway, settler, wait_sampler, engine, sns, cluster, exporters)
+BLOCKS = (
+    generator, gateway, settler, market_data, history, wait_sampler, engine, sns, cluster, exporters,
+)  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for block in BLOCKS for metric in block.METRICS}
 LOG_EVENTS: dict[str, LogEvent] = {event.name: event for block in BLOCKS for event in getattr(block, "LOG_EVENTS", ())}

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import pytest
 
 from target_system.ledger import projection
-from target_system.ledger.connections import Connections, for_each_shard
+from target_system.ledger.connections import Connections, SilentWatcher, for_each_shard
 from target_system.ledger.projection import Projection
 from target_system.ledger.rows import Entry, Symbols, entry_of
-from target_system.ledger.settler import Settler, SilentWatcher
+from target_system.ledger.settler import Settler
 from target_system.ledger.write_path import PerOrder
 from target_system.proto import engine_pb2 as pb
 from target_system.settings import SettlerSettings

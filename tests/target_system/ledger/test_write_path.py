@@ -7,10 +7,9 @@ import asyncio
 import psycopg
 import pytest
 
-from target_system.ledger.connections import Connections, LedgerAway
+from target_system.ledger.connections import Connections, LedgerAway, SilentWatcher
 from target_system.ledger.queries import recorded
 from target_system.ledger.rows import COMMAND_COLUMNS, Entry
-from target_system.ledger.settler import SilentWatcher
 from target_system.ledger.write_path import Group, PerOrder
 from tests.servers import Postgres
 from tests.target_system.ledger.conftest import Bench, trade_at_random
