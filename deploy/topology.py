@@ -157,6 +157,7 @@ class Observability(Component):
     """Which servers run beside the path. All share one CPU group; `cpu_cores` bounds them together."""
 
     scrape_interval_s: Annotated[float, Field(ge=0.1, le=60)] = 1.0
+    gateway_scrape_interval_s: Annotated[float, Field(ge=0.1, le=60)] = 0.25
     prometheus: bool = True
     alertmanager: bool = True
     loki: bool = True

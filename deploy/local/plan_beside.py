@@ -92,7 +92,8 @@ def prometheus(site: Site) -> PartSpec:
     path, port = site.layout.config / "prometheus.yml", site.ports["prometheus"]
     config = render(
         "observability/prometheus.yml",
-        scrape_interval=f"{round(site.topology.observability.scrape_interval_s * 1000)}ms",
+        scrape_interval=_milliseconds(site.topology.observability.scrape_interval_s),
+        gateway_scrape_interval=_milliseconds(site.topology.observability.gateway_scrape_interval_s),
         rules=RULES / "*.yml" if RULES.is_dir() else "",
         alertmanager=f"{HOST}:{site.ports['alertmanager']}" if site.has("alertmanager") else "",
         targets=targets_file(site),
@@ -111,6 +112,10 @@ def prometheus(site: Site) -> PartSpec:
         "--log.level=warn",
     )
     return _beside(site, "prometheus", command, Ready(port, "/-/ready"), files={path: config})
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"
 
 
 def alertmanager(site: Site) -> PartSpec:

@@ -115,6 +115,8 @@ class OrdersEdge:
     ) -> None:
         fields: dict[str, object] = {"endpoint": endpoint, "account": account, "status": reply.status, **reply.logged}
         ended = time.monotonic_ns()
+        span = span or self._tracer.start_late(wall_ns, ended - stamps.began, reply.status)
+        traced = {"trace_id": f"{span.get_span_context().trace_id:032x}"} if span is not None else None
         last = stamps.began
         stages = []
         for name, at in (
@@ -123,16 +125,15 @@ class OrdersEdge:
         ):  # fmt: skip
             if not at:
                 break
-            self._stages[name]((at - last) * 1e-9)
+            self._stages[name]((at - last) * 1e-9, traced)
             fields[f"{name}_us"] = (at - last) // 1000
             stages.append((name, last, at))
             last = at
         fields["total_us"] = (ended - stamps.began) // 1000
         if stamps.recorded:
             self._ledger_wait(stamps.ledger_waited_ns * 1e-9)
-        span = span or self._tracer.start_late(wall_ns, ended - stamps.began, reply.status)
         if span is not None:
-            fields["trace_id"] = f"{span.get_span_context().trace_id:032x}"
+            fields |= traced or {}
             to_wall = wall_ns - stamps.began
             spans = [
                 Stage(n, a + to_wall, b + to_wall, within(stamps, n, a + to_wall, b + to_wall)) for n, a, b in stages

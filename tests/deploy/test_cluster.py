@@ -147,6 +147,20 @@ def test_spans_are_kept_in_a_file(cluster: Cluster) -> None:
     until(lambda: cluster.spans.exists() and b'"ledger"' in cluster.spans.read_bytes(), "the order's spans are kept")
 
 
+def test_a_slow_stage_in_prometheus_leads_to_its_trace_by_an_exemplar(cluster: Cluster) -> None:
+    order(cluster, "for-the-exemplar")
+    now = time.time()
+    asked = urllib.parse.urlencode({"query": "gateway_stage_seconds_bucket", "start": now - 60, "end": now + 60})
+    url = f"http://{cluster.address('prometheus')}/api/v1/query_exemplars?{asked}"
+
+    def traces() -> set[str]:
+        return {one["labels"]["trace_id"] for series in fetch(url)["data"] for one in series["exemplars"]}
+
+    until(
+        lambda: any(trace.encode() in cluster.spans.read_bytes() for trace in traces()), "an exemplar's trace is kept"
+    )
+
+
 def test_a_killed_gateway_is_restarted_and_reported_with_the_end_of_its_log(cluster: Cluster) -> None:
     since_ns, killed = time.time_ns(), pid_of(cluster, "gateway-1")
     cluster.signal("gateway-1", signal.SIGKILL)
