@@ -41,6 +41,7 @@ app.command()(loadgen.torture)
 bench.command("engine")(deploy.bench_engine)
 bench.command("engine-grpc")(loadgen.bench_engine_grpc)
 bench.command("ledger")(loadgen.bench_ledger)
+bench.command("loadgen")(loadgen.bench_loadgen)
 
 Short = Annotated[
     bool, typer.Option("--short", help="The campaign's smaller setting, as continuous integration runs it.")

@@ -36,6 +36,8 @@ class Assignment(msgspec.Struct, frozen=True):
     take: float
     receipts: str
     """The file that the receipts go to."""
+    is_fast_http_user: bool = False
+    """Send with locust's own client instead, for comparison: no receipts, one and the same order each time."""
 
 
 class Started(msgspec.Struct, frozen=True, tag="started"):

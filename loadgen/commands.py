@@ -1,4 +1,4 @@
-"""The commands that load a cluster and need no analysis: lab torture."""
+"""The commands that load something and need no analysis: lab torture, lab bench loadgen."""
 
 from __future__ import annotations
 
@@ -54,4 +54,17 @@ def bench_ledger(
 
     with exit_codes(), TemporaryDirectory() as scratch:
         figures = measure(Size(rounds, seconds_each), Path(scratch) / "cluster", say)
+    print_figures(figures, as_json)
+
+
+def bench_loadgen(
+    rounds: Annotated[int, typer.Option(min=1, help="How often each client takes its turn.")] = 5,
+    seconds_each: Annotated[int, typer.Option(min=2, help="How long a turn takes.")] = 4,
+    as_json: AsJson = False,
+) -> None:
+    """The generator against locust's FastHttpUser, requests a core-second in turns; its schedule error at 1,000/s."""
+    from loadgen.bench.client import Size, measure
+
+    with exit_codes():
+        figures = measure(Size(rounds, seconds_each))
     print_figures(figures, as_json)

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from locust import User, task  # before gevent and the rest: it makes blocking calls cooperative
+from locust import FastHttpUser, User, task  # before gevent and the rest: it makes blocking calls cooperative
 from locust.env import Environment
 from locust.exception import StopUser
 
@@ -35,12 +35,13 @@ from loadgen.desk import Desk
 from loadgen.http_client import Connection
 from loadgen.meter import Meter
 from loadgen.open_loop import OpenLoop
-from loadgen.order_flow import Mix, OrderFlow, PriceWalk
+from loadgen.order_flow import Mix, NewOrder, OrderFlow, PriceWalk
 from loadgen.pool import Pool
-from loadgen.receipts import ReceiptFile
+from loadgen.receipts import OK, ReceiptFile
 from loadgen.timer import Timer
 from loadgen.trader import Trader
 from loadgen.wire import Requests
+from target_system.orders import Lots, OrderType, Side, Ticks
 
 SECOND_NS = 1_000_000_000
 LEAD_NS = 200_000_000
@@ -110,9 +111,31 @@ class Generator:
                 next(work)()
                 raise StopUser
 
-        environment = Environment(user_classes=[TraderUser], catch_exceptions=False)
+        kind = self._fast_http_user() if self._assignment.is_fast_http_user else TraderUser
+        environment = Environment(user_classes=[kind], catch_exceptions=False)
         environment.events.user_error.add_listener(self._fail)  # type: ignore[no-untyped-call]
         return environment
+
+    def _fast_http_user(self) -> type[User]:
+        """locust's own client, to compare with: it gets its one request ready-made."""
+        meter, until_ns, told = self._meter, self._until_ns, self._assignment
+        order = NewOrder(told.symbols[0], Side.BUY, OrderType.LIMIT, Ticks(10_000), Lots(1))
+        _, _, body = Requests(told.host, "").new_order("same", order).decode().partition("\r\n\r\n")
+        headers = {"x-api-key": told.trading[0].api_key, "content-type": "application/json"}
+
+        class Comparison(FastHttpUser):
+            host = f"http://{told.host}:{told.port}"
+
+            @task
+            def trade(self) -> None:
+                sent_ns = time.monotonic_ns()
+                if sent_ns >= until_ns:
+                    raise StopUser
+                meter.sent(0)
+                answer = self.client.post("/v1/orders", data=body, headers=headers)
+                meter.ended(OK if answer.status_code == 201 else answer.status_code, time.monotonic_ns() - sent_ns)
+
+        return Comparison
 
     def _fail(self, exception: BaseException, **_: Any) -> None:
         self._failure = self._failure or exception
