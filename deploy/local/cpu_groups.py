@@ -15,6 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 PERIOD_US = 10_000
+RT_US_MAX = 9_000
+"""Of a period; what is left keeps the machine alive."""
 WEIGHT = 1024
 WEIGHT_MAX = 262_144
 REMOVE_DEADLINE_S = 3.0
@@ -25,6 +27,8 @@ REMOVE_PAUSE_S = 0.02
 class Limit:
     cores: float | None = None
     cpuset: str | None = None
+    is_real_time: bool = False
+    """Its processes may take real-time priority, within `cores` of each CPU, where the machine has that much left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,8 @@ class GroupsV1:
             _make(self._roots["cpu"] / path)
             self.set_quota(path, limit.cores)
             self._weigh()
+            if limit.is_real_time:
+                self._allow_real_time(self._roots["cpu"] / path, limit.cores)
         if limit.cpuset is not None and "cpuset" in self._roots:
             self._make_cpuset(self._roots["cpuset"] / path, limit.cpuset)
 
@@ -164,6 +170,13 @@ class GroupsV1:
         root = self._roots["cpu"]
         groups = sum(1 for child in root.iterdir() if child.is_dir())
         (root / "cpu.shares").write_text(str(min(WEIGHT * groups, WEIGHT_MAX)))
+
+    def _allow_real_time(self, group: Path, cores: float) -> None:
+        """A kernel that bounds real-time work by group (CONFIG_RT_GROUP_SCHED) grants a new one nothing."""
+        with contextlib.suppress(OSError):
+            for granted in (self._roots["cpu"], group):
+                (granted / "cpu.rt_period_us").write_text(str(PERIOD_US))
+                (granted / "cpu.rt_runtime_us").write_text(str(min(_quota_us(cores), RT_US_MAX)))
 
     def _make_cpuset(self, group: Path, cpuset: str) -> None:
         base = self._bases["cpuset"]

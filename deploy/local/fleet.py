@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from deploy.local import disk, postgres
@@ -141,7 +142,10 @@ class Fleet:
 
     def _limits(self) -> dict[str, Limit]:
         topology = self.site.topology
-        shared = {GROUP: limit(topology.observability), GENERATOR: limit(topology.generator)}
+        shared = {
+            GROUP: limit(topology.observability),
+            GENERATOR: replace(limit(topology.generator), is_real_time=True),
+        }
         return shared | {spec.cpu_group: spec.limit for spec in (*order_path(self.site), *beside_path(self.site))}
 
 
