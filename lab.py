@@ -15,6 +15,7 @@ import typer
 from deploy import commands as deploy
 from deploy.console import CLUSTER_DIRECTORY, ROOT, RUNS_DIRECTORY, AsJson, Exit, exit_codes, people, print_json, say
 from loadgen import commands as loadgen
+from reports import commands as reports
 
 if TYPE_CHECKING:
     from typer.core import TyperGroup
@@ -38,6 +39,7 @@ app.command()(deploy.down)
 app.command()(deploy.status)
 app.command()(deploy.restart)
 app.command()(loadgen.torture)
+app.command()(reports.runs)
 bench.command("engine")(deploy.bench_engine)
 bench.command("engine-grpc")(loadgen.bench_engine_grpc)
 bench.command("ledger")(loadgen.bench_ledger)
@@ -52,9 +54,18 @@ Short = Annotated[
 def run(
     campaign: Annotated[Path, typer.Argument(help="A campaign file, e.g. loadgen/campaigns/quick.yaml.")],
     short: Short = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be run and how long it takes; run nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a campaign to a sealed run and its report. Exits 3 if the reconciliation fails, 4 if the run is invalid."""
+    """Run a campaign to a sealed run and its report. Exits 3 if the reconciliation fails, 4 if the run is invalid.
+
+    Ctrl-C seals what was measured until then as aborted, stops everything and exits 130.
+    """
+    if dry_run:
+        loadgen.foretell(campaign, short, as_json)
+        return
     finished, lines = run_and_report(campaign, short)
     for line in lines:
         say(line)
@@ -120,13 +131,14 @@ def run_and_report(campaign: Path, short: bool) -> tuple[Run, list[str]]:
     """The sealed run, and the lines that close it for people."""
     from analysis.bottleneck import verdict
     from loadgen.campaign import Campaign
+    from loadgen.live import shown
     from loadgen.record import Run
     from loadgen.run import run_campaign
     from reports.closing import closing_lines
     from reports.report import write
 
-    with exit_codes():
-        path = run_campaign(Campaign.read(campaign, short), RUNS_DIRECTORY, CLUSTER_DIRECTORY, say)
+    with exit_codes(), shown(people, say) as show:
+        path = run_campaign(Campaign.read(campaign, short), RUNS_DIRECTORY, CLUSTER_DIRECTORY, say, show)
         finished = Run.open(path)
         page = write(path)
     return finished, closing_lines(finished, verdict(finished), page)
@@ -141,9 +153,11 @@ def document(run: Run) -> dict[str, Any]:
 
 
 def exit_code(run: Run) -> Exit:
-    """A broken promise outweighs a disturbed machine."""
+    """A broken promise outweighs Ctrl-C, and that a disturbed machine."""
     if not run.reconciled:
         return Exit.CHECK_FAILED
+    if run.status != "complete":
+        return Exit.ABORTED
     return Exit.PASS if run.valid else Exit.INVALID_RUN
 
 

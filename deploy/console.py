@@ -1,6 +1,7 @@
 """How commands speak: people read standard error, programs read one JSON document on standard output.
 
-Exit codes: 0 pass, 1 internal error, 2 bad input, 3 a gate or check failed, 4 invalid run.
+Exit codes: 0 pass, 1 internal error, 2 bad input, 3 a gate or check failed, 4 invalid run, 130 ended by Ctrl-C (what
+was measured until then is sealed as aborted).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Exit(IntEnum):
     BAD_INPUT = 2
     CHECK_FAILED = 3
     INVALID_RUN = 4
+    ABORTED = 130
 
 
 ERRORS = {
@@ -55,6 +57,9 @@ def exit_codes() -> Iterator[None]:
     """Turn the rooms' errors into one message for people and the exit code of their kind."""
     try:
         yield
+    except KeyboardInterrupt:
+        say("stopped by Ctrl-C before there was anything to seal; nothing is left running", style="red")
+        raise typer.Exit(Exit.ABORTED) from None
     except Exception as error:
         code = ERRORS.get((type(error).__module__, type(error).__name__))
         if code is None:

@@ -28,6 +28,19 @@ def torture(
         raise typer.Exit(Exit.CHECK_FAILED)
 
 
+def foretell(campaign: Path, short: bool, as_json: bool) -> None:
+    """`lab run --dry-run`."""
+    from loadgen.campaign import Campaign
+    from loadgen.outlook import outlook, text
+
+    with exit_codes():
+        found = outlook(Campaign.read(campaign, short))
+    for line in text(found):
+        say(line)
+    if as_json:
+        print_json(found)
+
+
 def bench_engine_grpc(
     orders: Annotated[
         int, typer.Option(min=1, help="Orders to stream from C++, a quarter of them from Python.")

@@ -23,7 +23,9 @@ from deploy.topology import Topology
 from loadgen import collect
 from loadgen.campaign import Campaign, PlannedWindow
 from loadgen.latency import acknowledgements, histograms
+from loadgen.live import Show, lines
 from loadgen.machine import commit, machine_facts
+from loadgen.outlook import left_s
 from loadgen.reconcile import reconcile_window, total
 from loadgen.record import DIFFERENCES, Invalidity, Window
 from loadgen.seal import RunWriter
@@ -34,8 +36,12 @@ from loadgen.window import Loaded, Progress, load
 ATTEMPTS_MAX = 3
 
 
-def run_campaign(campaign: Campaign, runs: Path, cluster_directory: Path, progress: Progress) -> Path:
+def run_campaign(
+    campaign: Campaign, runs: Path, cluster_directory: Path, progress: Progress, show: Show | None = None
+) -> Path:
     """Runs the campaign and gives the sealed run's folder.
+
+    `show` gets each second of load; without it `progress` gets some of them as lines.
 
     Uses the cluster that `lab up` left in `cluster_directory`, else brings one up there and takes it down afterwards.
     Raises RunNotWrittenError, ClusterError, GeneratorError or CollectError; then nothing was sealed.
@@ -47,7 +53,7 @@ def run_campaign(campaign: Campaign, runs: Path, cluster_directory: Path, progre
     with RunWriter(runs, run_id) as writer, _cluster(plan[0].topology, cluster_directory, progress) as cluster:
         progress("taking down the facts of the machine")
         facts = machine_facts(cluster_directory, cluster.quotas)
-        run = _Run(campaign, writer, cluster, progress, started_ns, SpanFile(cluster.spans))
+        run = _Run(campaign, writer, cluster, progress, show or lines(progress), started_ns, SpanFile(cluster.spans))
         status = run.through(plan)
         writer.write("machine.json", asdict(facts))
         run.close()
@@ -74,6 +80,7 @@ class _Run:
     writer: RunWriter
     cluster: Cluster
     progress: Progress
+    show: Show
     started_ns: int
     span_file: SpanFile
     reasons: list[Invalidity] = field(default_factory=list)
@@ -86,7 +93,7 @@ class _Run:
         try:
             for planned in plan:
                 self.progress(f"window {planned.position + 1} of {len(plan)}, {planned.name}: renewing the order path")
-                if self._window(planned):
+                if self._window(planned, left_s(plan, planned.position)):
                     return "aborted"
         except KeyboardInterrupt:
             if not self.reconciliations:
@@ -94,22 +101,25 @@ class _Run:
             return "aborted"
         return "complete"
 
-    def _window(self, planned: PlannedWindow) -> bool:
-        """Whether it was cut short. A window that the machine disturbed is loaded again, a few times at most."""
+    def _window(self, planned: PlannedWindow, rest_s: float) -> bool:
+        """Whether it was cut short; what comes after it takes `rest_s`.
+
+        A window that the machine disturbed is loaded again, a few times at most.
+        """
         attempt = 1
-        loaded, acks, found = self._attempt(planned, attempt)
+        loaded, acks, found = self._attempt(planned, attempt, rest_s)
         while attempt < ATTEMPTS_MAX and self._is_to_be_repeated(loaded, found):
             attempt += 1
-            loaded, acks, found = self._attempt(planned, attempt)
+            loaded, acks, found = self._attempt(planned, attempt, rest_s)
         self._record(loaded, planned, acks, found)
         return loaded.was_cut
 
-    def _attempt(self, planned: PlannedWindow, attempt: int) -> tuple[Loaded, pa.Table, dict[str, Any]]:
+    def _attempt(self, planned: PlannedWindow, attempt: int, rest_s: float) -> tuple[Loaded, pa.Table, dict[str, Any]]:
         """Renewed, loaded and reconciled. KeyboardInterrupt where Ctrl-C came before anything was measured."""
         self.cluster.renew(planned.topology)
         self.cluster.await_scraped()
         prefix = f"{self.writer.run_id[:16]}-{planned.position}" + (f"r{attempt}" if attempt > 1 else "")
-        loaded = load(self.cluster, self.campaign, planned, prefix, self.writer.scratch, self.progress)
+        loaded = load(self.cluster, self.campaign, planned, prefix, self.writer.scratch, self.show, rest_s)
         if loaded is None:
             raise KeyboardInterrupt
         self.progress("  collecting and reconciling")

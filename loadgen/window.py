@@ -16,6 +16,7 @@ from loadgen.assignment import Assignment, Ended, Second, Started, Trading
 from loadgen.campaign import Campaign, PlannedWindow
 from loadgen.generator import Generator, GeneratorError
 from loadgen.latency import Receipts, read_receipts
+from loadgen.live import Beat, Show
 from loadgen.noise import Noise, NoiseMeter
 from loadgen.receipts import OK
 from loadgen.record import Invalidity, Window
@@ -23,8 +24,6 @@ from loadgen.validity import Conditions, reasons
 
 Progress = Callable[[str], None]
 """Takes one line for people at a time."""
-
-LINE_EVERY_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +55,21 @@ class Loaded:
 
 
 def load(
-    cluster: Cluster, campaign: Campaign, planned: PlannedWindow, id_prefix: str, scratch: Path, progress: Progress
+    cluster: Cluster,
+    campaign: Campaign,
+    planned: PlannedWindow,
+    id_prefix: str,
+    scratch: Path,
+    show: Show,
+    rest_s: float,
 ) -> Loaded | None:
-    """Loads the renewed cluster. None where Ctrl-C came before anything was measured. Raises GeneratorError."""
+    """Loads the renewed cluster; `rest_s` is what the campaign takes after this window. None where Ctrl-C came before
+    anything was measured. Raises GeneratorError."""
     receipts = scratch / "receipts"
     log = scratch / "generator.log"
     assignment = assign(cluster, campaign, planned, id_prefix, receipts)
     with Generator(assignment, cluster.group("generator").place, log) as generator:
-        heard = _listen(generator, progress)
+        heard = _listen(generator, _Telling(planned.name, show, rest_s))
     if heard.started is None or heard.noise is None:
         raise GeneratorError("the generator ended without having started")
     noise = heard.noise.noise()
@@ -114,6 +120,20 @@ def assign(cluster: Cluster, campaign: Campaign, planned: PlannedWindow, id_pref
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """Puts each second of load into its place in the campaign."""
+
+    window: str
+    show: Show
+    rest_s: float
+
+    def tell(self, second: Second, started: Started, number: int) -> None:
+        left_s = max(started.measured_until_ns - second.t_ns - 10**9, 0) / 1e9
+        stage = "warming up" if second.t_ns < started.measured_from_ns else "measuring"
+        self.show(Beat(self.window, stage, second, number, left_s, left_s + self.rest_s))
+
+
 @dataclass(slots=True)
 class _Heard:
     started: Started | None = None
@@ -123,21 +143,21 @@ class _Heard:
     ended_ns: int = 0
 
 
-def _listen(generator: Generator, progress: Progress) -> _Heard:
+def _listen(generator: Generator, telling: _Telling) -> _Heard:
     """Until the generator has ended. The first Ctrl-C asks it to stop and goes on listening; a second one is raised."""
     heard = _Heard()
     try:
-        _hear(generator, heard, progress)
+        _hear(generator, heard, telling)
     except KeyboardInterrupt:
         heard.cut_ns = time.time_ns()
         if heard.noise:
             heard.noise.stop()
         generator.stop()
-        _hear(generator, heard, progress)
+        _hear(generator, heard, telling)
     return heard
 
 
-def _hear(generator: Generator, heard: _Heard, progress: Progress) -> None:
+def _hear(generator: Generator, heard: _Heard, telling: _Telling) -> None:
     for report in generator:
         match report:
             case Started():
@@ -145,22 +165,10 @@ def _hear(generator: Generator, heard: _Heard, progress: Progress) -> None:
                 heard.noise = NoiseMeter(report.measured_from_ns, report.measured_until_ns)
             case Second():
                 heard.seconds.append(report)
-                started = heard.started
-                if started and report.t_ns < started.measured_until_ns and len(heard.seconds) % LINE_EVERY_S == 0:
-                    progress(line_of(report, started))
+                if heard.started and report.t_ns < heard.started.measured_until_ns:
+                    telling.tell(report, heard.started, len(heard.seconds))
             case Ended():
                 heard.ended_ns = report.ended_ns
-
-
-def line_of(second: Second, started: Started) -> str:
-    """How it goes, in one line."""
-    left_s = max(started.measured_until_ns - second.t_ns - 10**9, 0) / 1e9
-    stage = "warming up" if second.t_ns < started.measured_from_ns else "measuring"
-    failed = second.requests - second.outcomes.get("ok", 0)
-    return (
-        f"  {stage}: {second.outcomes.get('ok', 0)} commands/s, p50 {second.p50_ns / 1e6:.1f} ms,"
-        f" p99 {second.p99_ns / 1e6:.1f} ms, {failed} failed, {left_s:.0f} s left"
-    )
 
 
 def _p99(values: npt.NDArray[np.int64]) -> int:

@@ -25,10 +25,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "loadgen": ("target_system", "deploy"),
     "alerts": ("target_system", "deploy", "loadgen"),
     "analysis": ("loadgen.record", "deploy.topology", "target_system.signals"),
-    "reports": ("analysis", "loadgen.record"),
+    "reports": ("analysis", "loadgen.record", "loadgen.layout", "deploy.console"),
     "lab": ("target_system", "deploy", "loadgen", "dashboards", "alerts", "analysis", "reports"),
 }
-"""Room → what it may import of the others."""
+"""Room → what it may import of the others. `deploy.console` is how every room's commands speak."""
 
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "gateway": ("risk", "ledger"),

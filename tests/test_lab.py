@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lab import app
+from tests.loadgen.synthetic import write_run
 
 GOLDEN = Path(__file__).parent / "golden"
 TRADE_HASH_OF_1000 = "29303e0faa04e8f8"
@@ -65,3 +66,19 @@ def test_a_campaign_with_faults_is_bad_input_and_every_fault_is_said(tmp_path: P
     assert result.exit_code == 2
     assert "bad.yaml:4: loda" in result.stderr
     assert "bad.yaml:5: load.users: is -1" in result.stderr
+
+
+def test_a_dry_run_prints_the_plan_and_runs_nothing(tmp_path: Path) -> None:
+    result = lab("run", "loadgen/campaigns/quick.yaml", "--dry-run", "--json")
+    plan = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert [line["users"] for line in plan["lines"]] == [40, 40, 40]
+    assert plan["total_s"] > plan["under_load_s"] == 57
+
+
+def test_an_aborted_run_has_an_exit_code_of_its_own_unless_a_promise_was_broken(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "a", {1: 50}, status="aborted")
+    assert lab("report", path).exit_code == 130
+    assert (
+        lab("report", write_run(tmp_path / "b", {1: 50}, status="aborted", reconciliation={"lost": 1})).exit_code == 3
+    )
