@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from dashboards import commands as boards
 from deploy import commands as deploy
 from deploy.console import CLUSTER_DIRECTORY, ROOT, RUNS_DIRECTORY, AsJson, Exit, exit_codes, people, print_json, say
 from loadgen import commands as loadgen
@@ -30,16 +31,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+boards_group = typer.Typer(help="What a person looks at, as code.", no_args_is_help=True)
+app.add_typer(boards_group, name="boards")
 bench = typer.Typer(help="Measure a part alone; figures of one run are compared as ratios.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
 app.command()(deploy.doctor)
-app.command()(deploy.up)
 app.command()(deploy.down)
 app.command()(deploy.status)
 app.command()(deploy.restart)
 app.command()(loadgen.torture)
 app.command()(reports.runs)
+for command in (boards.build, boards.push, boards.verify, boards.snapshot):
+    boards_group.command()(command)
 bench.command("engine")(deploy.bench_engine)
 bench.command("engine-grpc")(loadgen.bench_engine_grpc)
 bench.command("ledger")(loadgen.bench_ledger)
@@ -48,6 +52,14 @@ bench.command("loadgen")(loadgen.bench_loadgen)
 Short = Annotated[
     bool, typer.Option("--short", help="The campaign's smaller setting, as continuous integration runs it.")
 ]
+
+
+@app.command()
+def up(topology: deploy.TopologyFile = deploy.LOCAL_TOPOLOGY, as_json: AsJson = False) -> None:
+    """Start a cluster and leave it running until `lab down`; say where its boards are."""
+    with exit_codes():
+        boards.announce(deploy.start(topology))
+    deploy.status(as_json)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from dashboards.panels import (
     rate_of,
     saturation,
     stat,
+    waits,
 )
 from target_system.slo import AVAILABILITY, LATENCY
 
@@ -158,13 +159,6 @@ BOARD = Board(
                 "before the engine": Colour.ENGINE,
             },
         ),
-        lines(
-            "What Postgres waits for",
-            "sessions",
-            {"{{type}} {{event}}": 'sum by (type, event) (pg_wait_sessions{type!="Client"}) or on() vector(0)'},
-            "Active sessions by wait event; CPU: none, it works.",
-            "WALSync: its disk. Lock: somebody holds a row or a table. See the board Postgres.",
-            kind=Kind.STACK,
-        ),
+        waits("WALSync: its disk. Lock: somebody holds a row or a table. See the board Postgres."),
     ),
 )

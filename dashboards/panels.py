@@ -126,6 +126,16 @@ def quantile(signal: str, share: float, where: str = "", by: str = "") -> str:
     return f"histogram_quantile({share}, sum by ({labels}) (rate({signal}_bucket{{{where}}}{EVERY})))"
 
 
+def waits(red: str, **more: Any) -> Panel:
+    """Sessions of Postgres that are at work, by what they wait for; sampled more often than it is scraped."""
+    samples = rate_of("ledger_wait_samples_total", 'type!="Client"', "type, event")
+    expr = f"{samples} / scalar(max(rate(ledger_wait_ticks_total{EVERY})))"
+    meaning = "Active sessions by wait event, on average; CPU: none, they work."
+    return Panel(
+        "What Postgres waits for", Kind.STACK, "sessions", (Query(expr, "{{type}} {{event}}"),), meaning, red, **more
+    )
+
+
 ONE_CORE = "haproxy|gateway|redis|settler|generator"
 """Components whose parts have one thread that carries the work."""
 

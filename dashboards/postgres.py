@@ -1,7 +1,7 @@
 """The ledger's servers: how long a commit takes, and what it waits for."""
 
 from dashboards.model import Board, Kind, Variable
-from dashboards.panels import PROMISED, latency, lines, logs, per_event, rate, rate_of, saturation
+from dashboards.panels import PROMISED, latency, lines, logs, per_event, rate, rate_of, saturation, waits
 
 HERE = 'instance=~"$instance"'
 LEDGER = f'{HERE},datname="ledger"'
@@ -28,14 +28,7 @@ BOARD = Board(
             "In the ledger's database.",
             "Rollbacks: two writers of one order; the settler's and the gateways' logs say why.",
         ),
-        lines(
-            "What sessions wait for",
-            "sessions",
-            {"{{type}} {{event}}": f'sum by (type, event) (pg_wait_sessions{{{HERE},type!="Client"}}) or on() vector(0)'},
-            "Active sessions by wait event; CPU: none, it works.",
-            "WALSync, WALWrite: the disk. Lock: find its holder in pg_locks. LWLock: too many writers at once.",
-            kind=Kind.STACK,
-        ),
+        waits("WALSync, WALWrite: the disk. Lock: find its holder in pg_locks. LWLock: too many writers at once."),
         lines(
             "A sync of the WAL takes",
             "seconds",

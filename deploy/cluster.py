@@ -54,6 +54,7 @@ class Secrets:
     ledger_dsns: tuple[str, ...]  # one a shard; they name a file with the password
     redis_url: str
     redis_password_file: Path
+    grafana_password_file: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,12 @@ class Cluster:
         return Path(self._described["spans"])
 
     @property
+    def grafana(self) -> Path | None:
+        """The Grafana that serves the boards here; None: the lab's own rendering does."""
+        found = self._described["grafana"]
+        return Path(found) if found else None
+
+    @property
     def logs(self) -> Path:
         """One file a part, NAME.jsonl."""
         return Layout(self.directory).logs
@@ -165,7 +172,13 @@ class Cluster:
     def secrets(self) -> Secrets:
         folder = Layout(self.directory).secrets
         dsns = tuple(self._described["ledger_dsns"])
-        return Secrets(folder / "api_keys.json", dsns, self._described["redis_url"], folder / "redis_password")
+        return Secrets(
+            folder / "api_keys.json",
+            dsns,
+            self._described["redis_url"],
+            folder / "redis_password",
+            folder / "grafana_password",
+        )
 
     def address(self, part: str) -> str:
         """host:port of a listener: haproxy, gateway-1, ledger-1, redis, engine, prometheus, loki, collector ..."""

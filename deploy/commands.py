@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from deploy.console import CLUSTER_DIRECTORY, ROOT, AsJson, Exit, exit_codes, people, print_figures, print_json, say
+
+if TYPE_CHECKING:
+    from deploy.cluster import Cluster
 
 LOCAL_TOPOLOGY = ROOT / "deploy" / "topologies" / "local.yaml"
 
@@ -33,19 +36,15 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(Exit.CHECK_FAILED)
 
 
-def up(
-    topology: Annotated[
-        Path, typer.Argument(help="A topology file.", show_default="deploy/topologies/local.yaml")
-    ] = LOCAL_TOPOLOGY,
-    as_json: AsJson = False,
-) -> None:
-    """Start a cluster and leave it running until `lab down`."""
+TopologyFile = Annotated[Path, typer.Argument(help="A topology file.", show_default="deploy/topologies/local.yaml")]
+
+
+def start(topology: Path) -> Cluster:
+    """A cluster that outlives this command."""
     from deploy.cluster import Cluster
     from deploy.topology import Topology
 
-    with exit_codes():
-        Cluster.up(Topology.load(topology), CLUSTER_DIRECTORY, detach=True, say=say)
-    status(as_json)
+    return Cluster.up(Topology.load(topology), CLUSTER_DIRECTORY, detach=True, say=say)
 
 
 def down(as_json: AsJson = False) -> None:

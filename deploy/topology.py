@@ -167,6 +167,7 @@ class Observability(Component):
     wait_sampler: bool = True
     redis_exporter: bool = True
     process_exporter: bool = True
+    boards: bool = Field(default=True, description="a Grafana found on this machine, else the lab's own rendering")
 
 
 class Topology(Section):
@@ -243,6 +244,7 @@ class Topology(Section):
         beside += ["redis-exporter"] * on.redis_exporter
         beside += [f"postgres-exporter-{n}" for n in range(1, self.ledger.shards + 1)] * on.postgres_exporter
         beside += [f"wait-sampler-{n}" for n in range(1, self.ledger.shards + 1)] * on.wait_sampler
+        beside += ["boards"] * (on.boards and on.prometheus)
         return path + beside
 
     def proxies(self) -> dict[str, str]:

@@ -10,11 +10,9 @@ from __future__ import annotations
 import http.client
 import json
 import signal
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -27,12 +25,10 @@ import pyarrow as pa
 from deploy.cluster import Cluster, PartState
 from deploy.topology import Topology
 from loadgen.campaign import Campaign
-from loadgen.generator import Generator, GeneratorError
 from loadgen.latency import acknowledgements, read_receipts
 from loadgen.layout import TABLES
 from loadgen.reconcile import TOTALS, reconcile_window
-from loadgen.seal import RunNotWrittenError
-from loadgen.window import assign
+from loadgen.steady import steady_load
 
 STRIKES_A_ROUND = 10
 QUIET_MAX_S = 2.0
@@ -139,7 +135,7 @@ def endure(
     prefix = f"torture-{first}"
     receipts = scratch / "receipts"
     probe = Probe(cluster, prefix)
-    with loaded(cluster, prefix, receipts, scratch / "generator.log"):
+    with steady_load(cluster, CAMPAIGN, prefix, receipts, scratch / "generator.log"):
         for number, blow in enumerate(blows, first + 1):
             time.sleep(blow.quiet_s)
             recovery_s = strike(cluster, blow, probe)
@@ -147,31 +143,6 @@ def endure(
             outcome.recovery_s[blow.part.rstrip("-0123456789")].append(recovery_s)
             progress(f"cycle {number}: {blow.means} {blow.part}, back after {recovery_s:.2f} s")
     return pa.concat_tables([acknowledgements(prefix, prefix, read_receipts(receipts)), probe.acks()])
-
-
-@contextmanager
-def loaded(cluster: Cluster, prefix: str, receipts: Path, log: Path) -> Iterator[None]:
-    """The generator at work until the block ends. Raises GeneratorError if it failed."""
-    failed: list[Exception] = []
-
-    def listen() -> None:
-        try:
-            for _ in generator:
-                pass
-        except (GeneratorError, RunNotWrittenError) as error:
-            failed.append(error)
-
-    assignment = assign(cluster, CAMPAIGN, CAMPAIGN.plan()[0], prefix, receipts)
-    with Generator(assignment, cluster.group("generator").place, log) as generator:
-        listener = threading.Thread(target=listen)
-        listener.start()
-        try:
-            yield
-        finally:
-            generator.stop()
-            listener.join()
-    if failed:
-        raise failed[0]
 
 
 def strike(cluster: Cluster, blow: Strike, probe: Probe) -> float:

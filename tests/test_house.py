@@ -21,8 +21,8 @@ ROOT = Path(__file__).parent.parent
 ROOMS: dict[str, tuple[str, ...]] = {
     "target_system": (),
     "deploy": ("target_system",),
-    "dashboards": ("target_system", "deploy"),
     "loadgen": ("target_system", "deploy"),
+    "dashboards": ("target_system", "deploy", "loadgen"),  # boards are verified under load, and drawn from a run
     "alerts": ("target_system", "deploy", "loadgen"),
     "analysis": ("loadgen.record", "deploy.topology", "target_system.signals"),
     "reports": ("analysis", "loadgen.record", "loadgen.layout", "deploy.console"),

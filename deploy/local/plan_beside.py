@@ -39,6 +39,8 @@ def beside_path(site: Site) -> list[PartSpec]:
     specs = [make(site) for server, make in makers.items() if site.has(server)]
     if site.has("postgres_exporter"):
         specs += [postgres_exporter(site, shard) for shard in site.shards]
+    if site.has("boards") and site.has("prometheus"):
+        specs.append(grafana(site, site.programs.grafana) if site.programs.grafana else boards(site))
     if site.has("wait_sampler"):
         specs += [wait_sampler(site, shard) for shard in site.shards]
     return specs
@@ -237,6 +239,36 @@ def wait_sampler(site: Site, shard: int) -> PartSpec:
     }
     command = (sys.executable, "-m", "target_system.ledger.wait_sampler")
     return _beside(site, name, command, Ready(port, "/metrics"), layer=Layer.KEPT, environment=environment)
+
+
+def boards(site: Site) -> PartSpec:
+    """The lab's own rendering; it asks only while somebody looks."""
+    port = site.ports["boards"]
+    command: tuple[str, ...] = (sys.executable, "-m", "dashboards.live", "--port", str(port))
+    command += ("--prometheus", f"{HOST}:{site.ports['prometheus']}")
+    command += ("--loki", f"{HOST}:{site.ports['loki']}") if site.has("loki") else ()
+    return _beside(site, "boards", command, Ready(port, "/healthz"))
+
+
+def grafana(site: Site, program: Path) -> PartSpec:
+    """A Grafana found on this machine; `dashboards.grafana_server` writes its boards and becomes it."""
+    port, folder, path = site.ports["boards"], site.layout.data / "grafana", site.layout.config / "grafana.ini"
+    provisioned = site.layout.config / "grafana"
+    config = render(
+        "observability/grafana.ini",
+        host=HOST,
+        port=port,
+        directory=folder,
+        provisioning=provisioned / "provisioning",
+        password_file=site.secrets.grafana_password_file,
+    )
+    environment = {
+        "LAB_PROMETHEUS_URL": f"http://{HOST}:{site.ports['prometheus']}",
+        "LAB_LOKI_URL": f"http://{HOST}:{site.ports['loki']}" if site.has("loki") else "",
+        "LAB_BOARDS": str(provisioned / "boards"),
+    }
+    command = (sys.executable, "-m", "dashboards.grafana_server", str(program), str(path), str(provisioned))
+    return _beside(site, "boards", command, Ready(port, "/api/health"), files={path: config}, environment=environment)
 
 
 def _beside(

@@ -142,15 +142,18 @@ class Secrets:
     passfile: Path
     admin_password_file: Path
     redis_password_file: Path
+    grafana_password_file: Path
     api_keys: Path  # JSON: account → key
 
     @classmethod
     def make(cls, folder: Path) -> Secrets:
-        made = cls(folder / "pgpass", folder / "admin", folder / "redis_password", folder / "api_keys.json")
+        names = ("pgpass", "admin", "redis_password", "grafana_password", "api_keys.json")
+        made = cls(*(folder / name for name in names))
         lines = [f"127.0.0.1:*:*:{user}:{secrets.token_urlsafe(24)}\n" for user in (ADMIN, OWNER, EXPORTER)]
         write_private(made.passfile, "".join(lines))
         write_private(made.admin_password_file, made.password(ADMIN))
         write_private(made.redis_password_file, secrets.token_urlsafe(24))
+        write_private(made.grafana_password_file, secrets.token_urlsafe(24))
         return made
 
     def password(self, user: str) -> str:
@@ -169,10 +172,11 @@ class Programs:
     loki: Path | None
     collector: Path | None
     toxiproxy: Path | None
+    grafana: Path | None
 
     @classmethod
     def find(cls) -> Programs:
-        return cls(engine_dir() / "engine", tool("loki"), tool("collector"), tool("toxiproxy"))
+        return cls(engine_dir() / "engine", tool("loki"), tool("collector"), tool("toxiproxy"), grafana())
 
     def missing(self, topology: Topology) -> list[str]:
         servers = (Path("/usr/bin/redis-server"), Path("/usr/sbin/haproxy"))
@@ -221,6 +225,12 @@ class Site:
     def has(self, server: str) -> bool:
         """Whether this server beside the path is wanted and there."""
         return bool(getattr(self.topology.observability, server)) and getattr(self.programs, server, True) is not None
+
+
+def grafana() -> Path | None:
+    """A Grafana on the path; newer ones are one program with subcommands."""
+    found = shutil.which("grafana") or shutil.which("grafana-server")
+    return Path(found) if found else None
 
 
 def write_private(path: Path, text: str) -> None:

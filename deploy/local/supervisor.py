@@ -153,6 +153,7 @@ class Supervisor:
             "spans": str(site.spans),
             "ledger_dsns": site.ledger_dsns,
             "redis_url": site.redis_url,
+            "grafana": str(site.programs.grafana) if site.programs.grafana else None,
             "quotas": self._groups.word,
             "lacking": lacking(site),
             "targets": [address for target in targets(site) for address in target["targets"]],
