@@ -58,7 +58,7 @@ class Boards(BaseHTTPRequestHandler):
 
     def _refuse_foreign_names(self) -> None:
         """A page elsewhere could point its own name at this address, and read what it gets."""
-        name = (self.headers.get("Host") or "").rpartition(":")[0]
+        name = (self.headers.get("Host") or "").partition(":")[0]
         if name not in (HOST, "localhost"):
             raise Refused(f"asked for {name or 'no host'}; use {HOST} or localhost")
 

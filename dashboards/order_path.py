@@ -105,7 +105,7 @@ BOARD = Board(
         ),
     ),
     (
-        Variable("instance", "Gateway", "gateway_orders_in_flight", "instance"),
+        Variable("instance", "Gateway", "gateway_event_loop_lag_seconds", "instance"),
         Variable("trace_id", "Trace id"),
     ),
 )

@@ -20,7 +20,7 @@ from dashboards.queries import Choice, Mark, QueryError, Sources, Span, everythi
 
 TEMPLATES = Path(__file__).parent / "templates"
 DIGITS = 4
-NOTE = "The lab's own rendering of its boards, not Grafana's."
+NOTE = "Drawn by the lab itself: its own rendering of its boards, not Grafana."
 
 
 def html(title: str, document: Mapping[str, Any], note: str = NOTE) -> str:
