@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from loadgen.meter import Meter
-from loadgen.order_flow import Cancel, OrderFlow
+from loadgen.order_flow import Cancel, NewOrder, OrderFlow, Tape
 from loadgen.receipts import ABANDONED, OK, Kind, ReceiptFile, pack_receipt
 from loadgen.wire import NOTHING, Requests, Told, client_order_id, told
 from target_system.orders import OrderId
@@ -26,6 +26,7 @@ class Command:
     order_id: int
     """Of a cancel: what it cancels."""
     request: bytes
+    order: NewOrder | None = None
     due_ns: int = 0
     sent_ns: int = 0
     late_ns: int = 0
@@ -40,6 +41,7 @@ class Desk:
     account: int
     id_prefix: str
     flow: OrderFlow
+    tape: Tape
     requests: Requests
     meter: Meter
     receipts: ReceiptFile
@@ -53,13 +55,15 @@ class Desk:
         if isinstance(wanted, Cancel):
             return Command(self, self._number, Kind.CANCEL, wanted.order_id, self.requests.cancel(wanted))
         name = client_order_id(self.id_prefix, self.user, self._number)
-        return Command(self, self._number, Kind.NEW, 0, self.requests.new_order(name, wanted))
+        return Command(self, self._number, Kind.NEW, 0, self.requests.new_order(name, wanted), wanted)
 
     def answered(self, command: Command, status: int, body: bytes, at_ns: int) -> Told:
         result = told(status, body)
         self._note(command, OK if result.is_result else status, result, at_ns)
-        if result.rests and command.kind is Kind.NEW:
-            self.flow.rests(OrderId(result.order_id))
+        for maker_id, lots in result.fills:
+            self.tape.filled(maker_id, lots)
+        if result.resting_lots and command.order is not None:
+            self.flow.rests(OrderId(result.order_id), command.order, result.resting_lots)
         return result
 
     def failed(self, command: Command, outcome: int, at_ns: int) -> None:

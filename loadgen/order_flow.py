@@ -4,11 +4,17 @@ A flow makes adds near the touch, cancels of its own resting orders and takers t
 Prices follow one random walk a symbol that all users of a seed share, so their orders meet. All draws are made whether
 they are used or not, so what came of earlier orders changes which order a cancel names, never the intentions: the n-th
 step of a user wants the same in every run of the seed. A cancel with nothing to cancel becomes an add.
+
+The book stays the same size however long the flow goes on: takers want a little more than adds leave over, and half of
+the cancels take the own order that is furthest from the middle. Takers' answers tell whose orders were filled
+(`Tape`), so a cancel seldom comes too late.
 """
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 
 from target_system.orders import Lots, OrderId, OrderType, Side, Ticks
@@ -20,12 +26,15 @@ MOVE_SHARE = 0.1
 """Of a user's steps, how many move the price by a tick."""
 TAKER_REACH_TICKS = 5
 OFFSET_MEAN_TICKS = 5.0
-ADD_LOTS, TAKER_LOTS = (1, 10), (6, 30)
-"""A taker eats 3.3 adds on average: at the usual mix the book grows by no more than 5 % of the commands."""
+ADD_LOTS, TAKER_LOTS = (1, 10), (4, 24)
+"""At the usual mix 0.35 adds a command outlive the cancels, and takers want 0.38."""
+FAR_SHARE = 0.5
+"""Of the cancels, how many take the order furthest from the middle; the others prefer young ones."""
 YOUTH = 8
-"""How strongly cancels prefer young orders; old ones are likelier to be filled already."""
-RESTING_MAX = 256
-"""Own orders remembered for cancelling; the oldest are forgotten (they stay in the book)."""
+RESTING_MAX = 1_000
+"""Own orders remembered for cancelling."""
+WALK_STEPS = 65_536
+"""Then the walk goes back the way it came, so that it needs no more memory the longer it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +65,61 @@ class PriceWalk:
 
     def __init__(self, seed: int, symbols: int) -> None:
         self._draws = [Random(f"{seed}/walk/{symbol}") for symbol in range(symbols)]
-        self._prices = [[MIDDLE_TICKS + 37 * symbol] for symbol in range(symbols)]
+        self._prices = [array("i", [MIDDLE_TICKS + 37 * symbol]) for symbol in range(symbols)]
 
     def middle_ticks(self, symbol: int, step: int) -> int:
         prices, draw = self._prices[symbol], self._draws[symbol]
+        lap, within = divmod(step, WALK_STEPS)
+        step = WALK_STEPS - 1 - within if lap % 2 else within
         while len(prices) <= step:
             moved = prices[-1] + (draw.choice((-1, 1)) if draw.random() < MOVE_SHARE else 0)
             prices.append(moved if abs(moved - prices[0]) <= WALK_TICKS else prices[-1])
         return prices[step]
 
 
+@dataclass(slots=True)
+class Resting:
+    """An own order in the book, as far as its owner knows."""
+
+    symbol: int
+    price_ticks: int
+    lots: int
+
+
+class Tape:
+    """Tells the owners what of their orders was filled, as takers' answers say it."""
+
+    def __init__(self) -> None:
+        self._owners: dict[int, dict[int, Resting]] = {}
+
+    def rests(self, order_id: int, resting: Resting, owner: dict[int, Resting]) -> None:
+        owner[order_id] = resting
+        self._owners[order_id] = owner
+
+    def filled(self, order_id: int, lots: int) -> None:
+        owner = self._owners.get(order_id)
+        if owner is not None:
+            owner[order_id].lots -= lots
+            if owner[order_id].lots <= 0:
+                self.gone(order_id)
+
+    def gone(self, order_id: int) -> None:
+        del self._owners.pop(order_id)[order_id]
+
+
 class OrderFlow:
     """One user's intentions. `next_command` gives one; tell it with `rests` which of its orders came to rest."""
 
-    def __init__(self, seed: int, user: int, symbols: tuple[str, ...], mix: Mix, walk: PriceWalk) -> None:
+    def __init__(self, seed: int, user: int, symbols: tuple[str, ...], mix: Mix, walk: PriceWalk, tape: Tape) -> None:
         self._draw = Random(f"{seed}/user/{user}")
-        self._symbols, self._mix, self._walk = symbols, mix, walk
+        self._symbols, self._mix, self._walk, self._tape = symbols, mix, walk, tape
         self._weights = tuple(1 / (rank + 1) for rank in range(len(symbols)))
         self._step = 0
-        self._resting: list[OrderId] = []
+        self._resting: dict[int, Resting] = {}
 
     def next_command(self) -> NewOrder | Cancel:
         draw = self._draw
-        kind, age = draw.random(), draw.random()
+        kind, age, is_far = draw.random(), draw.random(), draw.random() < FAR_SHARE
         (symbol,) = draw.choices(range(len(self._symbols)), self._weights)
         side = Side.BUY if draw.random() < 0.5 else Side.SELL
         offset = int(draw.expovariate(1 / OFFSET_MEAN_TICKS))
@@ -87,7 +128,7 @@ class OrderFlow:
         middle = self._walk.middle_ticks(symbol, self._step)
         self._step += 1
         if kind < self._mix.cancel and self._resting:
-            return Cancel(self._take_resting(age))
+            return Cancel(self._take_furthest() if is_far else self._take_young(age))
         towards = 1 if side is Side.BUY else -1
         if kind >= self._mix.cancel + self._mix.add:
             reach = None if at_market else Ticks(middle + towards * TAKER_REACH_TICKS)
@@ -96,11 +137,22 @@ class OrderFlow:
         price = Ticks(middle - towards * (1 + offset))
         return NewOrder(self._symbols[symbol], side, OrderType.LIMIT, price, Lots(add_lots))
 
-    def rests(self, order_id: OrderId) -> None:
-        """An order of this user was acknowledged and (some of it) is in the book."""
-        self._resting.append(order_id)
+    def rests(self, order_id: OrderId, order: NewOrder, lots: int) -> None:
+        """An order of this user was acknowledged and `lots` of it are in the book."""
+        symbol = self._symbols.index(order.symbol)
+        self._tape.rests(order_id, Resting(symbol, order.price_ticks or 0, lots), self._resting)
         if len(self._resting) > RESTING_MAX:
-            del self._resting[0]
+            self._tape.gone(next(iter(self._resting)))
 
-    def _take_resting(self, age: float) -> OrderId:
-        return self._resting.pop(-1 - int(age**YOUTH * len(self._resting)))
+    def _take_young(self, age: float) -> OrderId:
+        back = int(age**YOUTH * len(self._resting))
+        return self._taken(next(islice(reversed(self._resting), back, None)))
+
+    def _take_furthest(self) -> OrderId:
+        middles = [self._walk.middle_ticks(symbol, self._step) for symbol in range(len(self._symbols))]
+        resting = self._resting
+        return self._taken(max(resting, key=lambda own: abs(resting[own].price_ticks - middles[resting[own].symbol])))
+
+    def _taken(self, order_id: int) -> OrderId:
+        self._tape.gone(order_id)
+        return OrderId(order_id)

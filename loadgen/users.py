@@ -36,7 +36,7 @@ from loadgen.desk import Desk
 from loadgen.http_client import Connection
 from loadgen.meter import Meter
 from loadgen.open_loop import OpenLoop
-from loadgen.order_flow import Mix, NewOrder, OrderFlow, PriceWalk
+from loadgen.order_flow import Mix, NewOrder, OrderFlow, PriceWalk, Tape
 from loadgen.pool import Pool
 from loadgen.receipts import OK, ReceiptFile
 from loadgen.timer import Timer
@@ -171,14 +171,15 @@ class Generator:
     def _desks(self, count: int) -> Iterator[Desk]:
         told = self._assignment
         walk = PriceWalk(told.seed, len(told.symbols))
-        mix = Mix(told.add, told.cancel, told.take)
+        tape, mix = Tape(), Mix(told.add, told.cancel, told.take)
         for user in range(count):
             trading = told.trading[user % len(told.trading)]
             yield Desk(
                 user=user,
                 account=trading.account,
                 id_prefix=told.id_prefix,
-                flow=OrderFlow(told.seed, user, told.symbols, mix, walk),
+                flow=OrderFlow(told.seed, user, told.symbols, mix, walk, tape),
+                tape=tape,
                 requests=Requests(f"{told.host}:{told.port}", trading.api_key),
                 meter=self._meter,
                 receipts=self._receipts,

@@ -25,7 +25,9 @@ class Told:
     is_result: bool
     order_id: int = 0
     sequence: int = 0
-    rests: bool = False
+    resting_lots: int = 0
+    fills: tuple[tuple[int, int], ...] = ()
+    """The resting orders that it met: order id, lots."""
 
 
 NOTHING = Told(is_result=False)
@@ -67,4 +69,5 @@ def told(status: int, body: bytes) -> Told:
     sequence = said.get("sequence") if isinstance(said, dict) else None
     if not isinstance(sequence, int):
         return NOTHING
-    return Told(True, int(said.get("order_id") or 0), sequence, bool(said.get("remaining_lots")))
+    fills = tuple((fill["maker_order_id"], fill["quantity_lots"]) for fill in said.get("fills") or ())
+    return Told(True, int(said.get("order_id") or 0), sequence, int(said.get("remaining_lots") or 0), fills)

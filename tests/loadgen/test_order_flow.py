@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
-from loadgen.order_flow import MIDDLE_TICKS, WALK_TICKS, Cancel, Mix, NewOrder, OrderFlow, PriceWalk
+from loadgen.order_flow import (
+    MIDDLE_TICKS,
+    WALK_STEPS,
+    WALK_TICKS,
+    Cancel,
+    Mix,
+    NewOrder,
+    OrderFlow,
+    PriceWalk,
+    Tape,
+)
 from target_system.orders import OrderId, OrderType, Side
 
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
 
 
 def flow(user: int = 0, seed: int = 1, mix: Mix | None = None) -> OrderFlow:
-    return OrderFlow(seed, user, SYMBOLS, mix or Mix(), PriceWalk(seed, len(SYMBOLS)))
+    return OrderFlow(seed, user, SYMBOLS, mix or Mix(), PriceWalk(seed, len(SYMBOLS)), Tape())
 
 
 def commands(trader: OrderFlow, count: int, every_order_rests: bool = True) -> list[NewOrder | Cancel]:
@@ -21,7 +33,7 @@ def commands(trader: OrderFlow, count: int, every_order_rests: bool = True) -> l
         command = trader.next_command()
         made.append(command)
         if every_order_rests and isinstance(command, NewOrder):
-            trader.rests(OrderId(number + 1))
+            trader.rests(OrderId(number + 1), command, command.quantity_lots)
     return made
 
 
@@ -57,7 +69,7 @@ def test_a_cancel_names_an_own_resting_order_and_each_only_once() -> None:
             assert command.order_id in resting
             resting.remove(command.order_id)
         elif number % 2:
-            trader.rests(OrderId(number))
+            trader.rests(OrderId(number), command, 1)
             resting.add(number)
 
 
@@ -78,42 +90,87 @@ def test_prices_walk_and_stay_within_their_bounds() -> None:
     assert {abs(b - a) for a, b in pairwise(prices)} == {0, 1}
 
 
-def test_orders_of_many_users_match_and_the_book_neither_fills_up_nor_runs_dry() -> None:
-    walk = PriceWalk(1, len(SYMBOLS))
-    traders = [OrderFlow(1, user, SYMBOLS, Mix(), walk) for user in range(20)]
+def test_an_order_that_others_filled_is_not_cancelled() -> None:
+    tape = Tape()
+    trader = OrderFlow(1, 0, SYMBOLS, Mix(0.2, 0.8, 0.0), PriceWalk(1, len(SYMBOLS)), tape)
+    filled = set()
+    for number in range(1, 2_000):
+        command = trader.next_command()
+        if isinstance(command, Cancel):
+            assert command.order_id not in filled
+            continue
+        trader.rests(OrderId(number), command, 5)
+        tape.filled(number, 2)
+        if number % 3 == 0:
+            tape.filled(number, 3)
+            filled.add(number)
+    assert len(filled) > 50
+
+
+def test_the_flow_is_stationary_the_book_keeps_its_size_and_cancels_seldom_come_too_late() -> None:
+    outcomes, sizes = traded(rounds=2_000)
+    number = 2_000 * 20
+    assert outcomes["traded"] / number > 0.1
+    assert outcomes["too late"] < 0.05 * outcomes["cancelled"]
+    assert abs(outcomes["cancelled"] / number - 0.25) < 0.02
+    early, late = sizes[500:1_000], sizes[1_500:]
+    assert min(early + late) > 20
+    assert max(late) < 2 * max(early)
+    assert max(late) < 0.02 * number
+
+
+def test_a_walk_goes_back_the_way_it_came() -> None:
+    walk = PriceWalk(1, 1)
+    assert [walk.middle_ticks(0, WALK_STEPS + step) for step in range(100)] == [
+        walk.middle_ticks(0, WALK_STEPS - 1 - step) for step in range(100)
+    ]
+
+
+def traded(rounds: int) -> tuple[Counter[str], list[int]]:
+    """Twenty traders against plain books; their answers come four commands late."""
+    walk, tape = PriceWalk(1, len(SYMBOLS)), Tape()
+    traders = [OrderFlow(1, user, SYMBOLS, Mix(), walk, tape) for user in range(20)]
     books: dict[tuple[str, Side], dict[int, list[int]]] = defaultdict(dict)
     outcomes: Counter[str] = Counter()
+    under_way: deque[Callable[[], None]] = deque()
     sizes = []
     number = 0
-    for _ in range(1_500):
+    for _ in range(rounds):
         for trader in traders:
             command = trader.next_command()
             number += 1
+            while len(under_way) > 8:
+                under_way.popleft()()
             if isinstance(command, Cancel):
                 found = [book for book in books.values() if book.pop(command.order_id, None)]
                 outcomes["cancelled" if found else "too late"] += 1
                 continue
-            left = match(books[command.symbol, command.side.opposite], command)
+            left, fills = match(books[command.symbol, command.side.opposite], command)
             outcomes["traded" if left < command.quantity_lots else "added"] += 1
+            under_way.append(partial(tell, tape, fills))
             if left and command.price_ticks is not None:
                 books[command.symbol, command.side][number] = [command.price_ticks, left]
-                trader.rests(OrderId(number))
+                under_way.append(partial(trader.rests, OrderId(number), command, left))
         sizes.append(sum(len(book) for book in books.values()))
-    assert outcomes["traded"] / number > 0.1
-    assert outcomes["cancelled"] > outcomes["too late"]
-    assert 20 < sizes[-1] < 10_000
-    assert sizes[-1] < 0.06 * number
+    return outcomes, sizes
 
 
-def match(book: dict[int, list[int]], order: NewOrder) -> int:
-    """Takes from the opposite book, best price first; gives what is left."""
+def tell(tape: Tape, fills: list[tuple[int, int]]) -> None:
+    for order_id, lots in fills:
+        tape.filled(order_id, lots)
+
+
+def match(book: dict[int, list[int]], order: NewOrder) -> tuple[int, list[tuple[int, int]]]:
+    """Takes from the opposite book, best price first; gives what is left, and what was taken from whom."""
+    fills = []
     left: int = order.quantity_lots
     sign = 1 if order.side is Side.BUY else -1
     for order_id, level in sorted(book.items(), key=lambda item: (sign * item[1][0], item[0])):
         if left == 0 or (order.price_ticks is not None and sign * level[0] > sign * order.price_ticks):
             break
         taken = min(left, level[1])
+        fills.append((order_id, taken))
         left, level[1] = left - taken, level[1] - taken
         if level[1] == 0:
             del book[order_id]
-    return left
+    return left, fills
