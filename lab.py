@@ -42,11 +42,13 @@ app.command()(deploy.status)
 app.command()(deploy.restart)
 app.command()(loadgen.torture)
 app.command()(reports.runs)
+app.command()(reports.compare)
 for command in (boards.build, boards.push, boards.verify, boards.snapshot):
     boards_group.command()(command)
 bench.command("engine")(deploy.bench_engine)
 bench.command("engine-grpc")(loadgen.bench_engine_grpc)
 bench.command("ledger")(loadgen.bench_ledger)
+bench.command("compare")(reports.bench_compare)
 bench.command("loadgen")(loadgen.bench_loadgen)
 
 Short = Annotated[

@@ -39,6 +39,7 @@ ERRORS = {
     ("deploy.topology", "TopologyError"): Exit.BAD_INPUT,
     ("loadgen.campaign", "CampaignError"): Exit.BAD_INPUT,
     ("loadgen.record", "RunError"): Exit.BAD_INPUT,
+    ("analysis.change", "ComparisonError"): Exit.BAD_INPUT,
     ("loadgen.record", "DamagedRunError"): Exit.CHECK_FAILED,
     ("loadgen.seal", "RunNotWrittenError"): Exit.CHECK_FAILED,
     ("loadgen.generator", "GeneratorError"): Exit.CHECK_FAILED,
