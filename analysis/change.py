@@ -180,7 +180,7 @@ def _smallest(one: np.ndarray, other: np.ndarray, level: float) -> float:
 
 def _needed(one: np.ndarray, other: np.ndarray, level: float) -> int:
     """Repetitions a side that find a change of `AIM` with `POWER`; the normal law's, and never below the least."""
-    variance = (one.var(ddof=1) + other.var(ddof=1)) / 2
+    variance = float(one.var(ddof=1) + other.var(ddof=1)) / 2
     reach = stats.norm.ppf(1 - level / 2) + stats.norm.ppf(POWER)
     return max(REPETITIONS_MIN, math.ceil(2 * variance * float(reach) ** 2 / math.log1p(AIM) ** 2))
 

@@ -45,12 +45,12 @@ def test_a_wide_spread_sees_less_and_asks_for_more_repetitions() -> None:
     assert narrow.repetitions_for == 6 < 40 < wide.repetitions_for
 
 
-def run(folder: Path, rate: float = 100, **more: Any) -> Run:
+def run(folder: Path, rate: float = 20, **more: Any) -> Run:
     return Run.open(write_run(folder, {1: rate}, repetitions=more.pop("repetitions", 6), **more))
 
 
 def test_two_runs_are_compared_by_their_repetitions(tmp_path: Path) -> None:
-    found = compare(run(tmp_path / "a"), run(tmp_path / "b", 80, seed=2))
+    found = compare(run(tmp_path / "a"), run(tmp_path / "b", 16, seed=2))
     assert [(change.configuration, change.measure) for change in found] == [
         ("gateways=1", "throughput"), ("gateways=1", "p50"), ("gateways=1", "p99"),
     ]  # fmt: skip
