@@ -50,6 +50,7 @@ bench.command("engine-grpc")(loadgen.bench_engine_grpc)
 bench.command("ledger")(loadgen.bench_ledger)
 bench.command("compare")(reports.bench_compare)
 bench.command("loadgen")(loadgen.bench_loadgen)
+bench.command("stall")(loadgen.bench_stall)
 
 Short = Annotated[
     bool, typer.Option("--short", help="The campaign's smaller setting, as continuous integration runs it.")

@@ -65,6 +65,8 @@ class Second(msgspec.Struct, frozen=True, tag="second"):
     wake_lag_p99_ns: int
     schedule_error_p99_ns: int
     """By how much requests went out later than they could have: the generator's own lateness."""
+    workers_lost: int = 0
+    """Workers that fell silent; what they were to send is missing."""
 
 
 class Ended(msgspec.Struct, frozen=True, tag="ended"):

@@ -81,3 +81,21 @@ def bench_loadgen(
     with exit_codes():
         figures = measure(Size(rounds, seconds_each))
     print_figures(figures, as_json)
+
+
+def bench_stall(
+    duration_s: Annotated[int, typer.Option(min=5, help="How long each is loaded; the stall takes one second.")] = 10,
+    with_k6: Annotated[bool, typer.Option("--k6", help="Ask k6 too, built from its Go module first.")] = False,
+    image: Annotated[Path | None, typer.Option(help="Draw the curves into this file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """A server that stands still for a second: latencies as analysis, open loop, closed loop and k6 see them."""
+    from deploy.install import tools
+    from loadgen.bench import stall
+
+    with exit_codes():
+        seen = stall.see(float(duration_s), tools.built(tools.K6) if with_k6 else None)
+        found = stall.figures(seen, float(duration_s))
+    if image:
+        stall.draw(seen, float(duration_s), image)
+    print_figures(found, as_json)

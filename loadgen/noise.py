@@ -24,6 +24,8 @@ class Noise:
     hiccup_p99_9_ns: int
     hiccup_max_ns: int
     host_busy_share: float
+    clock_step_max_ns: int
+    """The largest jump of the wall clock against the monotonic one within a nap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,25 @@ class CpuTimes:
         user, nice, system, idle, iowait, irq, softirq, steal = map(int, stat.read_text().split()[1:9])
         busy = user + nice + system + irq + softirq + steal
         return cls(busy + idle + iowait, busy, steal)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockPair:
+    """The wall clock against the monotonic one; what lay between the two readings is the doubt of it."""
+
+    offset_ns: int
+    doubt_ns: int
+
+    @classmethod
+    def now(cls) -> Self:
+        before_ns = time.monotonic_ns()
+        wall_ns = time.time_ns()
+        after_ns = time.monotonic_ns()
+        return cls(wall_ns - before_ns, after_ns - before_ns)
+
+    def step_ns(self, earlier: ClockPair) -> int:
+        """By how much the wall clock jumped at least, either way."""
+        return max(abs(self.offset_ns - earlier.offset_ns) - self.doubt_ns - earlier.doubt_ns, 0)
 
 
 class NoiseMeter:
@@ -65,9 +86,13 @@ class NoiseMeter:
         before = CpuTimes.now()
         hiccups = new_histogram()
         until_ns = time.monotonic_ns() + self._until_ns - time.time_ns()
+        clocks = ClockPair.now()
+        step_max_ns = 0
         while (now := time.monotonic_ns()) < until_ns and not self._stopped.is_set():
             time.sleep(NAP_NS / 1e9)
             hiccups.record_value(max(time.monotonic_ns() - now - NAP_NS, 0))
+            before_nap, clocks = clocks, ClockPair.now()
+            step_max_ns = max(step_max_ns, clocks.step_ns(before_nap))
         after = CpuTimes.now()
         total = max(after.total - before.total, 1)
         self._noise = Noise(
@@ -76,4 +101,5 @@ class NoiseMeter:
             hiccup_p99_9_ns=hiccups.get_value_at_percentile(99.9),
             hiccup_max_ns=hiccups.get_max_value(),
             host_busy_share=(after.busy - before.busy) / total,
+            clock_step_max_ns=step_max_ns,
         )

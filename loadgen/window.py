@@ -8,9 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from deploy.cluster import Cluster
 from loadgen.assignment import Assignment, Ended, Second, Started, Trading
 from loadgen.campaign import Campaign, PlannedWindow
@@ -18,9 +15,8 @@ from loadgen.generator import Generator, GeneratorError
 from loadgen.latency import Receipts, read_receipts
 from loadgen.live import Beat, Show
 from loadgen.noise import Noise, NoiseMeter
-from loadgen.receipts import OK
 from loadgen.record import Invalidity, Window
-from loadgen.validity import Conditions, reasons
+from loadgen.validity import MeasuredPart, conditions, reasons
 
 Progress = Callable[[str], None]
 """Takes one line for people at a time."""
@@ -39,19 +35,9 @@ class Loaded:
     was_cut: bool
 
     def invalidities(self) -> list[Invalidity]:
-        first, last = self.window.measured_from_ns, self.window.measured_until_ns
-        rows = self.receipts
-        measured = rows[(rows["intended_ns"] >= first) & (rows["intended_ns"] < last)]
-        ok = measured[measured["outcome"] == OK]
-        cpu_seconds = sum(second.cpu_seconds for second in self.seconds if first <= second.t_ns < last)
-        return reasons(self.window.name, Conditions(
-            generator_cpu_cores=cpu_seconds / self.window.duration_s,
-            generator_allotment_cores=self.generator_allotment_cores,
-            lateness_p99_ns=_p99(measured["late_ns"]),
-            latency_p99_ns=_p99(ok["answered_ns"] - ok["intended_ns"]),
-            steal_share=self.noise.steal_share,
-            hiccup_p99_9_ns=self.noise.hiccup_p99_9_ns,
-        ))  # fmt: skip
+        part = MeasuredPart(self.window.measured_from_ns, self.window.measured_until_ns)
+        seen = conditions(self.receipts, self.seconds, self.noise, part, self.generator_allotment_cores)
+        return reasons(self.window.name, seen)
 
 
 def load(
@@ -169,7 +155,3 @@ def _hear(generator: Generator, heard: _Heard, telling: _Telling) -> None:
                     telling.tell(report, heard.started, len(heard.seconds))
             case Ended():
                 heard.ended_ns = report.ended_ns
-
-
-def _p99(values: npt.NDArray[np.int64]) -> int:
-    return int(np.quantile(values, 0.99)) if len(values) else 0

@@ -54,12 +54,26 @@ TOXIPROXY = Tool(
     without="no faults between components",
 )
 TOOLS = {tool.name: tool for tool in (LOKI, COLLECTOR, TOXIPROXY)}
+K6 = Tool(
+    name="k6",
+    package="go.k6.io/k6",
+    version="1.3.0",
+    version_variable="go.k6.io/k6/internal/build.Version",
+    without="the stall bench has no second opinion",
+)
+"""Only for `lab bench stall --k6`, which builds it; no part of the lab, never shipped with it."""
 
 
 def tool(name: str) -> Path | None:
     """The program, or None where it was not built from the present sources; `make setup` builds it."""
     path = _binary(TOOLS[name])
     return path if path.exists() else None
+
+
+def built(wanted: Tool) -> Path:
+    """The program, built first where it is not there yet. Raises where it cannot be built."""
+    build(wanted)
+    return _binary(wanted)
 
 
 def check(wanted: Tool) -> Check:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from loadgen.machine import disk_below, machine_facts
-from loadgen.noise import CpuTimes, NoiseMeter
+from loadgen.noise import ClockPair, CpuTimes, NoiseMeter
 from loadgen.versions import versions
 
 
@@ -53,3 +53,10 @@ def test_versions_name_servers_and_packages() -> None:
     found = versions(Path("engine/digest/engine"))
     assert {"postgres", "redis", "haproxy", "prometheus", "python", "locust"} <= set(found)
     assert (found["postgres"].split(".")[0], found["engine"]) == ("15", "digest")
+
+
+def test_a_step_of_the_wall_clock_is_what_no_doubt_explains() -> None:
+    before = ClockPair(offset_ns=1_000_000, doubt_ns=300)
+    assert ClockPair(7_000_000, 500).step_ns(before) == 6_000_000 - 800
+    assert ClockPair(-5_000_000, 500).step_ns(before) == 6_000_000 - 800
+    assert ClockPair(1_000_700, 500).step_ns(before) == 0

@@ -29,6 +29,10 @@ def test_a_slow_system_is_not_taken_for_a_slow_generator() -> None:
         ({"generator_cpu_cores": 0.35, "generator_allotment_cores": 0.35}, "generator", "used 100% of its 0.35 cores"),
         ({"lateness_p99_ns": 2_000_000}, "generator", "sent 2.0 ms late at p99 (at most 1.5 ms)"),
         ({"lateness_p99_ns": 1_100_000, "latency_p99_ns": 1_000_000}, "generator", "(at most 1.0 ms)"),
+        ({"due": 10_000, "due_unsent": 11}, "generator", "11 of 10,000 requests that were due were not sent"),
+        ({"without_port": 1}, "generator", "1 requests found no local port"),
+        ({"workers_lost": 1}, "generator", "1 of the generator's workers were lost"),
+        ({"clock_step_max_ns": 6_000_000}, "machine", "the wall clock jumped by 6 ms (at most 5 ms)"),
         ({"steal_share": 0.03}, "machine", "3.0% of the CPU time was stolen"),
         ({"hiccup_p99_9_ns": 21_000_000}, "machine", "woken 21 ms late at p99.9"),
     ],
@@ -41,6 +45,12 @@ def test_each_rule_names_whom_it_blames_with_the_figure(change: dict[str, float]
 
 def test_figures_at_the_border_are_still_valid() -> None:
     at_border = replace(
-        HEALTHY, generator_cpu_cores=0.34, lateness_p99_ns=1_500_000, steal_share=0.02, hiccup_p99_9_ns=20_000_000
+        HEALTHY,
+        generator_cpu_cores=0.34,
+        lateness_p99_ns=1_500_000,
+        due=10_000,
+        due_unsent=10,
+        steal_share=0.02,
+        hiccup_p99_9_ns=20_000_000,
     )
     assert reasons("w", at_border) == []

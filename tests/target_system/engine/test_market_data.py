@@ -13,11 +13,11 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from target_system.proto.market_data_pb2_grpc import MarketDataStub
 
 from target_system.market_data.books import Books, GapError
 from target_system.proto import engine_pb2 as pb
 from target_system.proto import market_data_pb2 as md
+from target_system.proto.market_data_pb2_grpc import MarketDataStub
 from target_system.trade_stream import Trade
 from tests.servers import wait_until
 from tests.target_system.engine.server import DEADLINE_S, SYMBOLS, EngineServer, new
