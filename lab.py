@@ -14,7 +14,18 @@ import typer
 
 from dashboards import commands as boards
 from deploy import commands as deploy
-from deploy.console import CLUSTER_DIRECTORY, ROOT, RUNS_DIRECTORY, AsJson, Exit, exit_codes, people, print_json, say
+from deploy.console import (
+    CLUSTER_DIRECTORY,
+    ROOT,
+    RUNS_DIRECTORY,
+    AsJson,
+    Exit,
+    exit_codes,
+    people,
+    print_figures,
+    print_json,
+    say,
+)
 from loadgen import commands as loadgen
 from reports import commands as reports
 
@@ -23,6 +34,7 @@ if TYPE_CHECKING:
 
     from loadgen.record import Run
 
+TELEMETRY_CAMPAIGN = ROOT / "loadgen" / "campaigns" / "telemetry.yaml"
 QUICK_CAMPAIGN = ROOT / "loadgen" / "campaigns" / "quick.yaml"
 
 app = typer.Typer(
@@ -126,6 +138,30 @@ def trace(
         say(line)
     if as_json:
         print_json(told)
+
+
+@bench.command("telemetry")
+def bench_telemetry(short: Short = False, as_json: AsJson = False) -> None:
+    """What telemetry costs the order path: everything on, each pillar alone, everything off, in blocks of one run."""
+    from analysis.telemetry_cost import telemetry_cost
+
+    finished, _ = run_and_report(TELEMETRY_CAMPAIGN, short)
+    with exit_codes():
+        cost = telemetry_cost(finished)
+    whole = cost.pillars.pop("all")
+    print_figures(
+        {
+            "throughput_loss": round(whole.throughput_loss, 4),
+            "ci95": [round(whole.ci95.low, 4), round(whole.ci95.high, 4)],
+            "p99_added_ms": round(whole.p99_added_ms, 2),
+            "pillars": {name: round(each.throughput_loss, 4) for name, each in cost.pillars.items()},
+            "backends_cpu_share": round(cost.backends_share, 4),
+            "blocks": cost.blocks,
+            "run": finished.id,
+        },
+        as_json,
+    )
+    raise typer.Exit(exit_code(finished))
 
 
 @app.command()

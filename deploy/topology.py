@@ -99,6 +99,7 @@ class Gateways(PathComponent):
     in_flight_max: PositiveInt = 64
     trace_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
     trace_slow_ms: NonNegativeFloat = 100.0
+    signals: Literal["all", "metrics", "traces", "logs", "none"] = "all"
 
     @model_validator(mode="before")
     @classmethod

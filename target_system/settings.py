@@ -44,6 +44,9 @@ class GatewaySettings(BaseSettings):
     stop_deadline_ms: PositiveInt = 5_000
     otlp_endpoint: str | None = Field(default=None, description="http://host:port of a collector; none: no spans")
     trace_ratio: float = Field(default=0.01, ge=0, le=1, description="of the orders that bring no traceparent")
+    signals: Literal["all", "metrics", "traces", "logs", "none"] = Field(
+        default="all", description="all, or what alone is on: for measuring what telemetry costs"
+    )
     trace_slow_ms: float = Field(default=100.0, ge=0, description="an order that took longer is traced in any case")
 
     @model_validator(mode="after")

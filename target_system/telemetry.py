@@ -27,12 +27,22 @@ LOG_WRITE_EVERY_S = 0.05
 LAG_TIMER_S = 0.02
 
 
+class Silent:
+    """In the place of a metric where metrics are switched off, to measure what they cost."""
+
+    def inc(self, amount: float = 1) -> None: ...
+    def dec(self, amount: float = 1) -> None: ...
+    def set(self, value: float) -> None: ...
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None: ...
+
+
 class Metrics:
     """One component's families, each made once from its declaration; a name that is not declared is an error."""
 
     content_type = CONTENT_TYPE_LATEST
 
-    def __init__(self, component: str) -> None:
+    def __init__(self, component: str, is_on: bool = True) -> None:
+        self._is_on = is_on
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._declared = {m.name: m for m in signals.METRICS.values() if m.component == component}
@@ -47,6 +57,8 @@ class Metrics:
 
     def get(self, name: str, *labels: str) -> Any:
         """The child with these label values, in the order of the declaration."""
+        if not self._is_on:
+            return Silent()
         child = self._children.get((name, *labels))
         if child is None:
             if name not in self._families:
@@ -105,11 +117,16 @@ class _Sink:
 
 
 class Telemetry:
-    """The metrics and the log of one process. `ts` of a line is wall clock nanoseconds."""
+    """The metrics and the log of one process. `ts` of a line is wall clock nanoseconds.
 
-    def __init__(self, component: str, instance: str, out: BinaryIO | None = None) -> None:
+    `signals`: "all", or what alone is on, so that its cost can be measured ("none" included). What is rare is always
+    logged; `logs` is about the line that each order gets.
+    """
+
+    def __init__(self, component: str, instance: str, out: BinaryIO | None = None, signals: str = "all") -> None:
         self.component, self.instance = component, instance
-        self.metrics = Metrics(component)
+        self.metrics = Metrics(component, signals in ("all", "metrics"))
+        self.logs_orders = signals in ("all", "logs")
         dropped = self.metrics.get(f"{component}_log_lines_dropped_total")
         self._writer = LogWriter(out or sys.stdout.buffer, dropped.inc)
         self.log: structlog.BoundLogger = structlog.wrap_logger(

@@ -140,7 +140,8 @@ class OrdersEdge:
             ]
             named = {name: fields[name] for name in (*TRACED, "status") if fields.get(name) is not None}
             self._tracer.finish(span, ended + to_wall, spans, named)
-        self._telemetry.log.info("order", **log_fields("order", fields))
+        if self._telemetry.logs_orders:
+            self._telemetry.log.info("order", **log_fields("order", fields))
 
 
 def within(stamps: Stamps, stage: str, start_ns: int, end_ns: int) -> tuple[Stage, ...]:

@@ -30,8 +30,8 @@ WRITE_PATHS: dict[str, type[PerOrder | Group]] = {"per_order": PerOrder, "group"
 class Gateway:
     def __init__(self, settings: GatewaySettings, out: BinaryIO | None = None) -> None:
         self.settings = settings
-        self.telemetry = Telemetry("gateway", settings.name, out)
-        exporter = otlp_exporter(settings.otlp_endpoint)
+        self.telemetry = Telemetry("gateway", settings.name, out, settings.signals)
+        exporter = otlp_exporter(settings.otlp_endpoint if settings.signals in ("all", "traces") else None)
         self.tracer = OrderTracer("gateway", settings.name, exporter, settings.trace_ratio, settings.trace_slow_ms)
         self.work = Work(settings.in_flight_max)
         ledger_s, redis_s, read_s = (

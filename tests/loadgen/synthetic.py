@@ -43,8 +43,9 @@ class Series:
 
 def write_run(
     runs: Path,
-    orders_per_s: Mapping[int, float],
+    orders_per_s: Mapping[Any, float],
     *,
+    swept: str = "gateways",
     repetitions: int = 1,
     latency_ms: float = 10.0,
     errors: Mapping[str, int] | None = None,
@@ -66,18 +67,19 @@ def write_run(
     status: str = "complete",
     seed: int = 1,
 ) -> Path:
-    """Seals `runs/<run_id>`: gateways → orders per second, answered with log-normal latencies around `latency_ms`.
+    """Seals `runs/<run_id>`: value of the swept parameter → orders per second, answered with log-normal
+    latencies around `latency_ms`.
 
     `errors` are outcome → count in each window. `topologies` are by configuration (`gateways=2`), given to each of its
     windows. Everything is drawn from `seed`, so the same arguments write the same bytes.
     """
     draw = random.Random(seed)
-    windows = _windows(orders_per_s, repetitions, users, think_time_s)
+    windows = _windows(swept, orders_per_s, repetitions, users, think_time_s)
     with RunWriter(runs, run_id) as writer:
         writer.append("spans", spans)
         writer.append("log_lines", log_lines)
         for window in windows:
-            rate = orders_per_s[window.parameters["gateways"]]
+            rate = orders_per_s[window.parameters[swept]]
             acks = _acks(window, rate, latency_ms, errors or {}, draw)
             writer.append("windows", [window.as_row()])
             writer.append("acks", acks)
@@ -100,17 +102,19 @@ def write_run(
         return writer.seal(status)
 
 
-def _windows(orders_per_s: Mapping[int, float], repetitions: int, users: int, think_time_s: float) -> list[Window]:
+def _windows(
+    swept: str, orders_per_s: Mapping[Any, float], repetitions: int, users: int, think_time_s: float
+) -> list[Window]:
     length_ns = (WARM_UP_S + MEASURED_S + 1) * 10**9
     first = Window("", {}, 0, 0, users, think_time_s, None, 0, 0, 0, 0)
     windows = []
     for repetition in range(1, repetitions + 1):
-        for gateways in orders_per_s:
+        for value in orders_per_s:
             start = START_NS + len(windows) * length_ns
             measured_from = start + WARM_UP_S * 10**9
             measured_until = measured_from + MEASURED_S * 10**9
             windows.append(replace(
-                first, name=f"gateways={gateways}/{repetition}", parameters={"gateways": gateways},
+                first, name=f"{swept}={value}/{repetition}", parameters={swept: value},
                 repetition=repetition, position=len(windows), started_ns=start, measured_from_ns=measured_from,
                 measured_until_ns=measured_until, ended_ns=measured_until + 10**9,
             ))  # fmt: skip
