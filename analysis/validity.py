@@ -17,6 +17,8 @@ LITTLE_TOLERANCE = 0.05
 DRIFT = 0.15
 """Change of throughput from the first to the last third of a window from which on it was not steady."""
 
+THIRDS = 3
+"""A window of fewer seconds has no first and last third to compare."""
 CHANCE = 3.0
 """Standard deviations of a Poisson count that a change must exceed to be more than chance."""
 
@@ -127,11 +129,13 @@ def _died(run: Run, configuration: Configuration) -> Finding | None:
 def _steady(run: Run, configuration: Configuration) -> Finding | None:
     """Means of a window that still warms up say little about what comes after it."""
     seconds = [orders_by_second(run, window) for window in configuration.windows]
-    first, last = (sum(float(np.array_split(each, 3)[third].mean()) for each in seconds) for third in (0, 2))
+    if min(len(each) for each in seconds) < THIRDS:
+        return None
+    first, last = (sum(float(np.array_split(each, THIRDS)[third].mean()) for each in seconds) for third in (0, -1))
     if not first:
         return None
     drift = last / first - 1
-    third_s = configuration.measured_s / len(seconds) / 3
+    third_s = configuration.measured_s / len(seconds) / THIRDS
     by_chance = CHANCE * np.sqrt((first + last) * third_s) / (first * third_s)
     return Finding(
         claim=f"From the first to the last third of a window throughput changed by {percent(drift)}",
