@@ -63,6 +63,7 @@ bench.command("ledger")(loadgen.bench_ledger)
 bench.command("compare")(reports.bench_compare)
 bench.command("loadgen")(loadgen.bench_loadgen)
 bench.command("stall")(loadgen.bench_stall)
+bench.command("overload")(loadgen.bench_overload)
 
 Short = Annotated[
     bool, typer.Option("--short", help="The campaign's smaller setting, as continuous integration runs it.")

@@ -99,3 +99,17 @@ def bench_stall(
     if image:
         stall.draw(seen, float(duration_s), image)
     print_figures(found, as_json)
+
+
+def bench_overload(
+    seconds_each: Annotated[float, typer.Option(min=2, help="How long each rate is offered before the overload.")] = 6,
+    overload_s: Annotated[float, typer.Option(min=2, help="How long four times the nominal rate is offered.")] = 12,
+    as_json: AsJson = False,
+) -> None:
+    """Four times what a scale model takes, by clients that try again: the goodput, its latency, and the recovery."""
+    from loadgen.bench.overload import Size, measure
+
+    with exit_codes(), TemporaryDirectory() as scratch:
+        figures = measure(Size(seconds_each, overload_s), Path(scratch) / "cluster", say)
+    if as_json:
+        print_json(figures)
