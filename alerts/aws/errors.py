@@ -4,11 +4,11 @@ from __future__ import annotations
 
 
 class AwsError(Exception):
-    def __init__(self, code: str, message: str, status: int = 400, *, query_code: str = "") -> None:
+    def __init__(self, code: str, message: str, status: int = 400, *, json_code: str = "") -> None:
         super().__init__(message)
         self.code, self.message, self.status = code, message, status
-        self.query_code = query_code or code
-        """Under which name the older query protocol knows the code."""
+        self.json_code = json_code or code
+        """The name of the code in AWS JSON, where that differs."""
 
     @property
     def fault(self) -> str:

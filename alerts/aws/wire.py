@@ -92,7 +92,7 @@ class Wire:
                 "Content-Type": "application/x-amz-json-1.0",
                 "x-amzn-query-error": f"{error.code};{error.fault}",
             }
-            body = {"__type": f"com.amazonaws#{error.query_code}", "message": error.message}
+            body = {"__type": f"com.amazonaws#{error.json_code}", "message": error.message}
             return Answer(error.status, json.dumps(body).encode(), headers)
         xml = (
             f'<ErrorResponse xmlns="{self._model.metadata["xmlNamespace"]}"><Error><Type>{error.fault}</Type>'

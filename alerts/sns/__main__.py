@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from contextlib import AsyncExitStack
 
 import uvicorn
 
+from alerts.cloudwatch.alarms import Alarms
+from alerts.cloudwatch.api import CloudWatch
+from alerts.cloudwatch.posts import Posts
+from alerts.cloudwatch.series import Series
 from alerts.sns.actions import Sns
 from alerts.sns.app import Front, Identity
 from alerts.sns.envelope import Envelopes
@@ -33,15 +38,21 @@ async def serve(settings: SnsSettings) -> None:
     state, signer = State(store), Signer.kept_in(store)
     access_key, secret_key = next(iter(secrets.items()))
     sqs_url, lambda_url = (str(url).rstrip("/") for url in (settings.sqs_url, settings.lambda_url))
-    endpoints = Endpoints(sqs_url, lambda_url, access_key, secret_key, settings.answer_deadline_s)
+    endpoints = Endpoints(sqs_url, lambda_url, settings.region, access_key, secret_key, settings.answer_deadline_s)
     envelopes = Envelopes(f"http://{settings.host}:{settings.port}", signer)
     async with AsyncExitStack() as stack:
         targets = await stack.enter_async_context(Targets(endpoints, envelopes))
         fanout = await stack.enter_async_context(Fanout(state, targets, telemetry, settings.time_scale))
+        sns = Sns(state, fanout)
+        series = Series()
+        identity = Identity(settings.account, settings.user, secrets)
+        alarms = Alarms(store, series, Posts(sns, targets, identity, telemetry), time.time, settings.time_scale)
+        evaluating = asyncio.create_task(alarms.run(settings.evaluation_s))
+        stack.callback(evaluating.cancel)
         front = Front(
-            {"sns": Sns(state, fanout)},
+            {"sns": sns, "monitoring": CloudWatch(alarms, series, store)},
             {"sqs": sqs_url, "lambda": lambda_url},
-            Identity(settings.account, settings.user, secrets),
+            identity,
             signer,
             telemetry,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alerts.sns import delivery_policy
@@ -55,7 +55,8 @@ class Envelopes:
         return json.dumps(self.document(message, subscription), indent=2, separators=(",", " : "), ensure_ascii=False)
 
     def lambda_event(self, message: Message, subscription: Subscription) -> dict[str, Any]:
-        document = self.document(message, subscription)
+        signed = replace(message, signature_version="1")  # so AWS does, whatever the topic's version
+        document = self.document(signed, subscription)
         for plain, here in (("SigningCertURL", "SigningCertUrl"), ("UnsubscribeURL", "UnsubscribeUrl")):
             if plain in document:
                 document[here] = document.pop(plain)

@@ -15,6 +15,7 @@ class SnsSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(ge=1, le=65535)
     account: str = Field(default="123456789012", pattern=r"^\d{12}$")
+    region: str = Field(default="us-east-1", description="the one that is prepared for; all of them are answered")
     user: str = Field(default="lab", description="the name in the principal's ARN")
     credentials_file: Path = Field(description="JSON: access key → secret key; who may ask")
     state_file: Path | None = Field(default=None, description="what outlives the process; none: nothing does")

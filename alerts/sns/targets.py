@@ -35,6 +35,7 @@ class Endpoints:
 
     sqs_url: str
     lambda_url: str
+    region: str
     access_key: str
     secret_key: str
     deadline_s: float = ANSWER_DEADLINE_S
@@ -50,6 +51,9 @@ class Targets:
         self._http = httpx.AsyncClient(timeout=endpoints.deadline_s, follow_redirects=False, trust_env=False)
 
     async def __aenter__(self) -> Self:
+        """With the clients made: the first page is not to wait the second that it takes."""
+        for service in ("sqs", "lambda"):
+            self._client(service, self._endpoints.region)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -105,10 +109,16 @@ class Targets:
         self._client("sqs", region).send_message(QueueUrl=url, **sent)
 
     def _to_function(self, message: Message, subscription: Subscription) -> None:
-        event = self._envelopes.lambda_event(message, subscription)
-        self._client("lambda", subscription.region).invoke(
-            FunctionName=subscription.endpoint, InvocationType="Event", Payload=json.dumps(event).encode()
+        self._invoke(subscription.endpoint, self._envelopes.lambda_event(message, subscription))
+
+    def _invoke(self, function_arn: str, event: Any) -> None:
+        self._client("lambda", function_arn.split(":")[3]).invoke(
+            FunctionName=function_arn, InvocationType="Event", Payload=json.dumps(event).encode()
         )
+
+    async def invoke(self, function_arn: str, event: Any) -> Outcome:
+        """Hand an event to a function, outside of any subscription."""
+        return await self._blocking(lambda: self._invoke(function_arn, event))
 
     def _client(self, service: str, region: str) -> Any:
         if (service, region) not in self._clients:

@@ -20,6 +20,7 @@ from target_system.signals import (
     market_data,
     settler,
     sns,
+    subscribers,
     wait_sampler,
 )
 from target_system.signals.kinds import LogEvent, Metric, MetricType, Span
@@ -27,7 +28,7 @@ from target_system.signals.kinds import LogEvent, Metric, MetricType, Span
 __all__ = ["BLOCKS", "LOG_EVENTS", "METRICS", "SPANS", "LogEvent", "Metric", "MetricType", "Span"]
 
 BLOCKS = (
-    generator, gateway, settler, market_data, history, wait_sampler, engine, sns, cluster, exporters,
+    generator, gateway, settler, market_data, history, wait_sampler, engine, sns, subscribers, cluster, exporters,
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for block in BLOCKS for metric in block.METRICS}

@@ -11,6 +11,7 @@ METRICS: tuple[Metric, ...] = (
 
 LOG_EVENTS: tuple[LogEvent, ...] = (
     LogEvent("refused", "sns", "a call was refused as AWS refuses it", ("operation", "code", "said")),
+    LogEvent("alarm_action_failed", "sns", "what an alarm asked for was not done", ("alarm", "action", "said")),
     LogEvent(
         "delivery_lost",
         "sns",

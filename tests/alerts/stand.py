@@ -28,7 +28,8 @@ class Stand:
     folder: Path
     sqs_port: int = field(default_factory=free_port)
     front_port: int = field(default_factory=free_port)
-    lambda_port: int = field(default_factory=free_port)
+    subscribers_port: int = field(default_factory=free_port)
+    functions: list[dict[str, Any]] = field(default_factory=list)
     time_scale: float = TIME_SCALE
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -49,13 +50,38 @@ class Stand:
             "SNS_CREDENTIALS_FILE": str(credentials),
             "SNS_STATE_FILE": str(self.folder / "sns.sqlite"),
             "SNS_SQS_URL": f"http://127.0.0.1:{self.sqs_port}",
-            "SNS_LAMBDA_URL": f"http://127.0.0.1:{self.lambda_port}",
+            "SNS_LAMBDA_URL": f"http://127.0.0.1:{self.subscribers_port}",
             "SNS_TIME_SCALE": str(self.time_scale),
             "SNS_EVALUATION_S": "0.2",
             "SNS_ANSWER_DEADLINE_S": "2",
             **settings,
         }
         self.start("front", [sys.executable, "-m", "alerts.sns"], told, f"{self.url}/healthz")
+
+    def start_subscribers(self, **settings: str) -> None:
+        functions = self.folder / "functions.json"
+        functions.write_text(json.dumps(self.functions))
+        told = {
+            "SUBSCRIBERS_PORT": str(self.subscribers_port),
+            "SUBSCRIBERS_ACCOUNT": ACCOUNT,
+            "SUBSCRIBERS_REGION": REGION,
+            "SUBSCRIBERS_CREDENTIALS_FILE": str(self.folder / "credentials.json"),
+            "SUBSCRIBERS_SNS_URL": self.url,
+            "SUBSCRIBERS_FUNCTIONS_FILE": str(functions),
+            "SUBSCRIBERS_CLUSTER_DIRECTORY": str(self.folder / "no-cluster"),
+            "SUBSCRIBERS_LOG_DIRECTORY": str(self.folder),
+            "SUBSCRIBERS_TIME_SCALE": str(self.time_scale),
+            **settings,
+        }
+        self.start("subscribers", [sys.executable, "-m", "alerts.subscribers"], told, f"{self.subscribers_url}/readyz")
+
+    @property
+    def subscribers_url(self) -> str:
+        return f"http://127.0.0.1:{self.subscribers_port}"
+
+    def receipts(self, after: int = 0) -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{self.subscribers_url}/receipts?after={after}", timeout=5) as answer:
+            return list(json.load(answer))
 
     def start(self, name: str, command: list[str], environment: dict[str, str], ready_url: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:

@@ -8,9 +8,12 @@ import tempfile
 from pathlib import Path
 
 from tests.alerts.oracle.all_scenarios import judged
+from tests.alerts.oracle.sns_lambda import functions
 from tests.alerts.stand import a_stand
 
 if __name__ == "__main__":
     part = sys.argv[1] if len(sys.argv) > 1 else ""
     with tempfile.TemporaryDirectory() as folder, a_stand(Path(folder)) as stand:
+        stand.functions = functions(stand.folder)
+        stand.start_subscribers()
         print(json.dumps(judged(stand, part), indent=1))

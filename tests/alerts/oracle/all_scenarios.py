@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.alerts.oracle import sns_filters, sns_publish, sns_queues, sns_subscriptions, sns_topics
+from tests.alerts.oracle import (
+    cloudwatch,
+    sns_filters,
+    sns_lambda,
+    sns_publish,
+    sns_queues,
+    sns_subscriptions,
+    sns_topics,
+)
 from tests.alerts.oracle.aws import Aws
 from tests.alerts.oracle.replay import SCENARIOS, differences, recorded
 from tests.alerts.stand import Stand
 
-MODULES = (sns_filters, sns_publish, sns_queues, sns_subscriptions, sns_topics)
+MODULES = (cloudwatch, sns_filters, sns_lambda, sns_publish, sns_queues, sns_subscriptions, sns_topics)
 
 
-def judged(stand: Stand, part: str = "", file: str = "sns.json") -> dict[str, Any]:
+FILES = ("sns.json", "cloudwatch_alarms.json")
+
+
+def judged(stand: Stand, part: str = "") -> dict[str, Any]:
     """`{"scenarios", "agree", "differences": [{"scenario", "said"}]}`, of those whose name holds the part."""
     aws = Aws(stand)
-    wanted = {name: answers for name, answers in recorded(file).items() if part in name}
+    everything = {name: answers for file in FILES for name, answers in recorded(file).items()}
+    wanted = {name: answers for name, answers in everything.items() if part in name}
     differing = []
     for name, answers in wanted.items():
         try:

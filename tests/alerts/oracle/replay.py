@@ -44,11 +44,11 @@ def recorded(file: str) -> dict[str, Any]:
 
 
 def attempt(call: Callable[..., Any], **asked: Any) -> dict[str, Any]:
-    """The answer, or the error as boto3 gives it."""
+    """The answer, or the error as boto3 gives it, without what today's boto3 repeats beside it."""
     try:
         return dict(call(**asked))
     except ClientError as error:
-        return dict(error.response)
+        return {key: value for key, value in error.response.items() if key != "message"}
 
 
 @dataclass

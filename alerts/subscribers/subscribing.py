@@ -1,0 +1,49 @@
+"""At start: the topics, the queue and the subscriptions, as any client makes them; again until SNS takes them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from alerts.subscribers.queue_reader import QueueReader
+from alerts.subscribers.settings import SubscribersSettings
+
+PAUSE_S = 0.2
+
+
+class Subscribing:
+    """`done` once SNS says that everybody is subscribed and has confirmed."""
+
+    def __init__(
+        self, sns: Any, reader: QueueReader, receiver_url: str, function_arn: str, settings: SubscribersSettings
+    ) -> None:
+        self._sns, self._reader, self._receiver_url = sns, reader, receiver_url
+        self._function_arn, self._settings = function_arn, settings
+        self.done = False
+
+    async def run(self) -> None:
+        """Then read the queue, until cancelled."""
+        while not self.done:
+            with contextlib.suppress(ClientError, BotoCoreError):  # it is starting as well
+                self.done = await asyncio.to_thread(self._subscribe)
+            if not self.done:
+                await asyncio.sleep(PAUSE_S)
+        await self._reader.run()
+
+    def _subscribe(self) -> bool:
+        queue = self._reader.arn()
+        topics = [self._sns.create_topic(Name=name)["TopicArn"] for name in self._settings.topics]
+        for topic in topics:
+            ends = {"http": self._receiver_url, "sqs": queue}
+            if topic.rpartition(":")[2] == self._settings.remediated_topic:
+                ends["lambda"] = self._function_arn
+            for protocol, endpoint in ends.items():
+                self._sns.subscribe(TopicArn=topic, Protocol=protocol, Endpoint=endpoint)
+        return all(self._is_confirmed(topic) for topic in topics)
+
+    def _is_confirmed(self, topic: str) -> bool:
+        found = self._sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        return all(one["SubscriptionArn"] != "PendingConfirmation" for one in found)
