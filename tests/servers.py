@@ -20,6 +20,7 @@ from pathlib import Path
 import psycopg
 import redis
 
+from target_system.history.migrate import migrate as migrate_history
 from target_system.ledger.migrate import migrate
 
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
@@ -133,6 +134,7 @@ def postgres_server(fsync: bool = False) -> Iterator[Postgres]:
         with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
             connection.execute("CREATE DATABASE ledger")
         migrate(server.dsn("ledger"))
+        migrate_history(server.dsn("ledger"))
         yield server
     finally:
         if server.process:

@@ -5,24 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import psycopg
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import NullPool, create_engine
+from target_system import migration
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-LOCK = 0x1ED6E5  # two migrations of one ledger at once wait for each other
+LOCK = 0x1ED6E5
 
 
 def migrate(dsn: str) -> None:
-    """Apply every migration that this ledger lacks, all in one transaction."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=NullPool)
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    migration.migrate(dsn, MIGRATIONS, LOCK)
 
 
 def main() -> None:
