@@ -150,6 +150,19 @@ class Settler(PathComponent):
     grace_ms: PositiveInt = 1_000
 
 
+class MarketData(PathComponent):
+    """Books and trades over WebSocket, `/v1/stream`; `cpu_cores` is for each. None by default."""
+
+    replicas: Annotated[int, Field(ge=0, le=8)] = 0
+    client_bytes_max: PositiveInt = 1_048_576
+
+
+class History(PathComponent):
+    """Trades and candles, written beside the order path; quick with market data, complete without. Off by default."""
+
+    replicas: Annotated[int, Field(ge=0, le=1)] = 0
+
+
 class Generator(Bounded):
     """The load generator is no part of the cluster, but its CPU is bounded and accounted with the rest."""
 
@@ -185,6 +198,8 @@ class Topology(Section):
     redis: Redis = Redis()
     haproxy: Haproxy = Haproxy()
     settler: Settler = Settler()
+    market_data: MarketData = MarketData()
+    history: History = History()
     generator: Generator = Generator()
     observability: Observability = Observability()
     links: tuple[Link, ...] = Field(default=(), description="which connections go through Toxiproxy, for faults")
@@ -235,6 +250,8 @@ class Topology(Section):
         gateways = [f"gateway-{n}" for n in range(1, self.gateways.replicas + 1)]
         ledgers = [f"ledger-{n}" for n in range(1, self.ledger.shards + 1)]
         path = ["haproxy", "haproxy-metrics", *gateways, "engine", "engine-metrics", *ledgers, "redis", "settler"]
+        path += [f"market-data-{n}" for n in range(1, self.market_data.replicas + 1)]
+        path += ["history"] * self.history.replicas
         path += ["toxiproxy", *self.proxies()] if self.links else []
         on = self.observability
         beside = ["supervisor"]
@@ -267,10 +284,12 @@ class Topology(Section):
             "redis": (1, self.redis.cpu_cores),
             "haproxy": (1, self.haproxy.cpu_cores),
             "settler": (1, self.settler.cpu_cores),
+            "market_data": (self.market_data.replicas, self.market_data.cpu_cores),
+            "history": (self.history.replicas, self.history.cpu_cores),
             "generator": (1, self.generator.cpu_cores),
             "observability": (1, self.observability.cpu_cores),
         }
-        return {name: count * cores for name, (count, cores) in each.items() if cores is not None}
+        return {name: count * cores for name, (count, cores) in each.items() if cores is not None and count}
 
     def faults(self, cores: int) -> list[Fault]:
         """What is wrong across fields, and on a machine with that many cores."""

@@ -15,6 +15,7 @@ import redis
 
 from deploy.cluster import Cluster
 from loadgen.receipts import in_doubt
+from target_system.history import reconcile as history
 from target_system.ledger.reconcile import Reconciliation, Stores, reconcile, wait_until_settled
 
 SETTLE_DEADLINE_S = 15.0
@@ -33,7 +34,10 @@ def reconcile_window(cluster: Cluster, acks: pa.Table, scratch: Path) -> dict[st
     try:
         wait_until_settled(stores, SETTLE_DEADLINE_S)
         replay(cluster.engine.with_name("engine-replay"), cluster.journal, results, books)
-        return as_document(reconcile(witness(acks), stores, results, books, SETTLE_DEADLINE_S))
+        found = as_document(reconcile(witness(acks), stores, results, books, SETTLE_DEADLINE_S))
+        if cluster.topology.history.replicas:
+            found["differences"] += history.differences(stores.ledger_dsns, SETTLE_DEADLINE_S)
+        return found
     except (ReplayError, grpc.RpcError, psycopg.Error, redis.RedisError) as error:
         return unreconciled(acks, error)
 

@@ -41,7 +41,7 @@ PROBE_PRICE_TICKS = 1
 
 CAMPAIGN = Campaign.model_validate({
     "name": "torture", "title": "Parts killed and frozen under load", "topology": "unbounded",
-    "overrides": {"gateways": 2},
+    "overrides": {"gateways": 2, "market_data.replicas": 1, "history.replicas": 1},
     "load": {"users": 16, "think_time_s": 0.02, "warm_up_s": 0, "duration_s": LOAD_MAX_S, "timeout_s": 5},
 })  # fmt: skip
 
@@ -102,7 +102,9 @@ def strikes(seed: int, cycles: int, parts: tuple[str, ...]) -> Iterator[Strike]:
 def targets(topology: Topology) -> tuple[str, ...]:
     gateways = [f"gateway-{n}" for n in range(1, topology.gateways.replicas + 1)]
     ledgers = [f"ledger-{n}" for n in range(1, topology.ledger.shards + 1)]
-    return (*gateways, *ledgers, "engine", "redis", "haproxy", "settler")
+    market_data = [f"market-data-{n}" for n in range(1, topology.market_data.replicas + 1)]
+    history = ["history"] * topology.history.replicas
+    return (*gateways, *ledgers, "engine", "redis", "haproxy", "settler", *market_data, *history)
 
 
 def torture(cycles: int, seed: int, directory: Path, scratch: Path, progress: Callable[[str], None]) -> Outcome:
@@ -124,7 +126,7 @@ def torture(cycles: int, seed: int, directory: Path, scratch: Path, progress: Ca
 
 def never_given_up(topology: Topology) -> Topology:
     """A part that is killed many times in a row is no crash loop here."""
-    parts = ("gateways", "ledger", "engine", "redis", "haproxy", "settler")
+    parts = ("gateways", "ledger", "engine", "redis", "haproxy", "settler", "market_data", "history")
     return topology.with_overrides({f"{part}.restarts.restarts_max": 1_000 for part in parts})
 
 

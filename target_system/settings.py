@@ -83,7 +83,7 @@ class MarketDataSettings(BaseSettings):
     name: str = Field(description="the instance label of metrics and logs")
     host: str = "127.0.0.1"
     port: int = Field(ge=1, le=65535)
-    keys_dsn: str = Field(description="the ledger that holds the API keys: the first shard")
+    ledger_dsns: tuple[str, ...] = Field(min_length=1, description="the first holds the API keys")
     engine_target: str = Field(description="host:port")
     symbols: tuple[str, ...] = Field(min_length=1, description="in the engine's order")
     redis_url: str

@@ -69,6 +69,9 @@ def targets(site: Site) -> list[dict[str, Any]]:
         "settler": ("settler", "settler"),
         "supervisor": ("supervisor", "supervisor"),
     }
+    market_data = [f"market-data-{n}" for n in range(1, site.topology.market_data.replicas + 1)]
+    named |= {name: ("market-data", name) for name in market_data}
+    named |= {"history": ("history", "history")} if site.topology.history.replicas else {}
     beside = {
         "node_exporter": ("node-exporter", "host", "host"),
         "process_exporter": ("process-exporter", "host", "processes"),

@@ -1,4 +1,4 @@
-"""The order path of a site as specifications: HAProxy, gateways, engine, ledger, Redis, settler. Pure."""
+"""The order path of a site as specifications: HAProxy, gateways, engine, ledger, Redis, settler, market data. Pure."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ def order_path(site: Site) -> list[PartSpec]:
         engine(site),
         *gateways,
         settler(site),
+        *(market_data(site, number) for number in range(1, site.topology.market_data.replicas + 1)),
+        *([history(site)] * site.topology.history.replicas),
         haproxy(site),
         *([toxiproxy(site)] if site.topology.links else []),
     ]
@@ -168,10 +170,49 @@ def settler(site: Site) -> PartSpec:
     )
 
 
+def market_data(site: Site, number: int) -> PartSpec:
+    wanted = site.topology.market_data
+    name = f"market-data-{number}"
+    port = site.ports[name]
+    environment = _pipeline("MARKET_DATA", site) | {
+        "MARKET_DATA_NAME": name,
+        "MARKET_DATA_PORT": str(port),
+        "MARKET_DATA_PUBLISHES_TRADES": str(number == 1),
+        "MARKET_DATA_CLIENT_BYTES_MAX": str(wanted.client_bytes_max),
+    }
+    return PartSpec(
+        name=name,
+        component="market-data",
+        layer=Layer.PATH,
+        command=(sys.executable, "-m", "target_system.market_data"),
+        ready=Ready(port, "/readyz"),
+        alive=Alive.by_http(port, "/healthz"),
+        restarts=wanted.restarts,
+        limit=limit(wanted),
+        environment=environment | wanted.environment,
+    )
+
+
+def history(site: Site) -> PartSpec:
+    wanted, port = site.topology.history, site.ports["history"]
+    return PartSpec(
+        name="history",
+        component="history",
+        layer=Layer.PATH,
+        command=(sys.executable, "-m", "target_system.history"),
+        ready=Ready(port, "/healthz"),
+        alive=Alive.by_http(port, "/healthz"),
+        restarts=wanted.restarts,
+        limit=limit(wanted),
+        environment=_pipeline("HISTORY", site) | {"HISTORY_PORT": str(port)} | wanted.environment,
+    )
+
+
 def haproxy(site: Site) -> PartSpec:
     wanted = site.topology.haproxy
     path = site.layout.config / "haproxy.cfg"
     names = [f"gateway-{number}" for number in range(1, site.topology.gateways.replicas + 1)]
+    streams = [f"market-data-{number}" for number in range(1, site.topology.market_data.replicas + 1)]
     config = render(
         "servers/haproxy.cfg",
         host=HOST,
@@ -183,6 +224,7 @@ def haproxy(site: Site) -> PartSpec:
         in_flight_max=site.topology.gateways.in_flight_max,
         **site.topology.limits.model_dump(),
         gateways=[(name, f"{HOST}:{site.way('haproxy', name)}") for name in names],
+        streams=[(name, f"{HOST}:{site.ports[name]}") for name in streams],
     )
     return PartSpec(
         name="haproxy",

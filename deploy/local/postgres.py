@@ -16,6 +16,7 @@ from deploy.local.site import ADMIN, EXPORTER, LEDGER, LEDGER_TEMPLATE, OWNER, P
 
 STEP_DEADLINE_S = 60.0
 CONNECT_DEADLINE_S = 5
+FIRST_SHARD = 1  # keeps the API keys and the history
 HBA = """\
 # TYPE  DATABASE  USER  ADDRESS       METHOD
 host    all       all   127.0.0.1/32  scram-sha-256
@@ -42,7 +43,11 @@ async def prepare(site: Site, shards: Sequence[int]) -> None:
     """Roles and a migrated template on each of these new servers, and once the API keys, which live on the first."""
     await asyncio.gather(*(_make_roles(site, shard) for shard in shards))
     templates = [site.secrets.dsn(site.ports[f"ledger-{shard}"], OWNER, LEDGER_TEMPLATE) for shard in shards]
-    await step("migration", [sys.executable, "-m", "target_system.ledger.migrate", *templates])
+    migrations = [step("migration", [sys.executable, "-m", "target_system.ledger.migrate", *templates])]
+    if FIRST_SHARD in shards:
+        history = [sys.executable, "-m", "target_system.history.migrate", templates[shards.index(FIRST_SHARD)]]
+        migrations.append(step("migration of the history", history))
+    await asyncio.gather(*migrations)
     if not site.secrets.api_keys.exists():
         keys = [sys.executable, "-m", "target_system.ledger.keys", "--dsn", templates[0]]
         keys += ["--count", str(site.topology.accounts), "--out", str(site.secrets.api_keys)]

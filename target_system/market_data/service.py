@@ -31,7 +31,7 @@ class MarketData:
         self.indices = {symbol: index for index, symbol in enumerate(settings.symbols)}
         self.is_stopping = False
         read_s = settings.read_deadline_ms / 1000
-        self._ledger = Connections(settings.keys_dsn, 1, "1", SilentWatcher(), settings.read_deadline_ms)
+        self._ledger = Connections(settings.ledger_dsns[0], 1, "1", SilentWatcher(), settings.read_deadline_ms)
         self.access = Access(self._ledger, read_s)
         self.feed = Feed(settings.engine_target, self.books, settings.silence_ms / 1000, self._tell, self.telemetry)
         self._redis = projection.connect(

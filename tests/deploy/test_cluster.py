@@ -17,15 +17,29 @@ import psutil
 import psycopg
 import pytest
 import redis
+from websockets.sync.client import connect
 
 from deploy.cluster import Cluster, ClusterError, EventKind, PartState
 from deploy.topology import Topology
 from target_system import signals
+from target_system.history import reconcile as history
 from tests.deploy.live import Footprint, fetch, until
 
 pytestmark = pytest.mark.slow
-TOPOLOGY = Topology().with_overrides({"gateways": 2, "gateways.trace_ratio": 1.0, "generator.cpu_cores": 0.2})
-SILENT_UNTIL_IT_HAPPENS = {"haproxy_backend_retry_warnings_total"}
+TOPOLOGY = Topology().with_overrides(
+    {
+        "gateways": 2,
+        "gateways.trace_ratio": 1.0,
+        "generator.cpu_cores": 0.2,
+        "market_data.replicas": 1,
+        "history.replicas": 1,
+    }
+)
+SILENT_UNTIL_IT_HAPPENS = {
+    "haproxy_backend_retry_warnings_total",
+    "market_data_refused_clients_total",
+    "history_trades_total",
+}
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +88,20 @@ def test_an_order_goes_through_haproxy_into_the_ledger(cluster: Cluster) -> None
     assert rows(cluster) == before + 1
 
 
+def test_market_data_goes_through_haproxy_and_trades_into_the_history(cluster: Cluster) -> None:
+    key = json.loads(cluster.secrets.api_keys.read_text())["1"]
+    url = f"ws://{cluster.address('haproxy')}/v1/stream?symbols=AAPL"
+    with connect(url, additional_headers={"x-api-key": key}, open_timeout=10) as stream:
+        snapshot = json.loads(stream.recv(timeout=10))
+        assert (snapshot["type"], snapshot["symbol"]) == ("snapshot", "AAPL")
+        assert order(cluster, "bought").status_code == 201
+        sold = order(cluster, "sold", "sell")
+        wanted = sold.json()["fills"][0]["trade_id"]
+        while not any(trade["trade_id"] == wanted for trade in json.loads(stream.recv(timeout=10)).get("trades", ())):
+            pass
+    assert history.differences(cluster.secrets.ledger_dsns, 20.0) == []
+
+
 def test_everything_listens_on_loopback_alone(cluster: Cluster) -> None:
     ports = set(Footprint.of(cluster).ports)
     listening = [c.laddr for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
@@ -107,6 +135,8 @@ def test_every_declared_series_of_engine_cluster_and_exporters_is_scraped(cluste
     blocks = (
         *signals.wait_sampler.METRICS,
         *signals.engine.METRICS,
+        *signals.market_data.METRICS,
+        *signals.history.METRICS,
         *signals.cluster.METRICS,
         *signals.exporters.METRICS,
     )

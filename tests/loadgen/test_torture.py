@@ -9,7 +9,7 @@ import pytest
 from deploy.topology import Topology
 from loadgen.torture import Means, strikes, targets, torture
 
-PARTS = targets(Topology())
+PARTS = targets(Topology().with_overrides({"market_data.replicas": 1, "history.replicas": 1}))
 
 
 def test_strikes_are_the_same_for_the_same_seed_and_reach_every_part() -> None:

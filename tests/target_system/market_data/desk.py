@@ -41,7 +41,7 @@ async def open_desk(engine: EngineServer, dsn: str, redis_url: str, **settings: 
     key = create_keys(dsn, (1,))[1]
     port, log = free_port(), io.BytesIO()
     given: dict[str, object] = {
-        "name": "market-data-1", "port": port, "keys_dsn": dsn, "redis_url": redis_url, "symbols": SYMBOLS,
+        "name": "market-data-1", "port": port, "ledger_dsns": (dsn,), "redis_url": redis_url, "symbols": SYMBOLS,
         "engine_target": f"127.0.0.1:{engine.events[-1]['port']}", "heartbeat_ms": 50,
     }  # fmt: skip
     service = MarketData(MarketDataSettings.model_validate(given | settings), log)
