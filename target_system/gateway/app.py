@@ -13,9 +13,9 @@ import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi import Path as PathParameter
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -26,10 +26,12 @@ from target_system.gateway.replies import Fault, Header, Reply
 from target_system.gateway.schemas import (
     BookAnswer,
     CancelAnswer,
+    CandlesAnswer,
     OrderAnswer,
     OrderState,
     PortfolioAnswer,
     Problem,
+    TradesAnswer,
     order_schema,
     problems,
 )
@@ -45,7 +47,12 @@ ORDERS = "/v1/orders"
 READ_ORDER = "GET /v1/orders/{id}"
 READ_BOOK = "GET /v1/book/{symbol}"
 READ_PORTFOLIO = "GET /v1/portfolio"
+READ_TRADES = "GET /v1/history/{symbol}/trades"
+READ_CANDLES = "GET /v1/history/{symbol}/candles"
+LAST = 2**63 - 1
 OrderNumber = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
+Before = Annotated[int, Query(ge=1, le=LAST)]
+Limit = Annotated[int, Query(ge=1, le=1_000)]
 
 
 class Edge:
@@ -133,6 +140,7 @@ def build(gateway: Gateway) -> OrderLane:
     describe_problems(app)
     add_orders(app, gateway)
     add_reads(app, gateway)
+    add_history(app, gateway)
     add_operations(app, gateway)
     return OrderLane(gateway, app)
 
@@ -193,8 +201,9 @@ def add_orders(app: FastAPI, gateway: Gateway) -> None:
         )
 
 
-def add_reads(app: FastAPI, gateway: Gateway) -> None:
-    edge, reads = Edge(gateway), gateway.reads
+def for_accounts(gateway: Gateway) -> Callable[[str, Request, Callable[[int], Awaitable[Reply]]], Awaitable[Response]]:
+    """Answers an endpoint's request by `read(account)`, if it brings a key."""
+    edge = Edge(gateway)
 
     async def as_account(request: Request, read: Callable[[int], Awaitable[Reply]]) -> Reply:
         try:
@@ -205,6 +214,12 @@ def add_reads(app: FastAPI, gateway: Gateway) -> None:
 
     async def watched(endpoint: str, request: Request, read: Callable[[int], Awaitable[Reply]]) -> Response:
         return response_of(await edge.answer(endpoint, time.monotonic_ns(), as_account(request, read)))
+
+    return watched
+
+
+def add_reads(app: FastAPI, gateway: Gateway) -> None:
+    watched, reads = for_accounts(gateway), gateway.reads
 
     @app.get(ORDERS + "/{order_id}", response_model=OrderState, responses=problems(401, 404, 422, 503))
     async def order(order_id: OrderNumber, request: Request) -> Response:
@@ -220,6 +235,22 @@ def add_reads(app: FastAPI, gateway: Gateway) -> None:
     async def portfolio(request: Request) -> Response:
         """The account's positions, from Redis; from the ledger while Redis is away."""
         return await watched(READ_PORTFOLIO, request, reads.portfolio)
+
+
+def add_history(app: FastAPI, gateway: Gateway) -> None:
+    watched, reads = for_accounts(gateway), gateway.history
+
+    @app.get("/v1/history/{symbol}/trades", response_model=TradesAnswer, responses=problems(401, 404, 422, 503))
+    async def trades(symbol: str, request: Request, before: Before = LAST, limit: Limit = 100) -> Response:
+        """Trades of a symbol, newest first; the next page is `before` the last trade id of this one."""
+        return await watched(READ_TRADES, request, lambda _: reads.trades(symbol, before, limit))
+
+    @app.get("/v1/history/{symbol}/candles", response_model=CandlesAnswer, responses=problems(401, 404, 422, 503))
+    async def candles(
+        symbol: str, request: Request, width: Literal["1s", "1m"] = "1m", before: Before = LAST, limit: Limit = 100
+    ) -> Response:
+        """Candles of a symbol, newest first; the next page is `before` the last start of this one."""
+        return await watched(READ_CANDLES, request, lambda _: reads.candles(symbol, width, before, limit))
 
 
 def add_operations(app: FastAPI, gateway: Gateway) -> None:

@@ -92,6 +92,35 @@ class BookAnswer(BaseModel):
     last_trade_price_ticks: int | None
 
 
+class TradeAnswer(BaseModel):
+    trade_id: int
+    sequence: int
+    price_ticks: int
+    quantity_lots: int
+    taker_side: Literal["buy", "sell"]
+    time_ns: Annotated[int, Field(description="when the gateway received the order that traded")]
+
+
+class TradesAnswer(BaseModel):
+    symbol: str
+    trades: list[TradeAnswer]
+
+
+class CandleAnswer(BaseModel):
+    start_s: Annotated[int, Field(description="Unix time")]
+    open_ticks: int
+    high_ticks: int
+    low_ticks: int
+    close_ticks: int
+    quantity_lots: int
+    trades: int
+
+
+class CandlesAnswer(BaseModel):
+    symbol: str
+    candles: list[CandleAnswer]
+
+
 class PositionAnswer(BaseModel):
     symbol: str
     lots: int

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from target_system.gateway.engine_stream import EngineStream
 from target_system.gateway.events import EngineEvents, LedgerEvents, redis_events
+from target_system.gateway.history_reads import HistoryReads
 from target_system.gateway.order_path import OrderPath
 from target_system.gateway.orders_edge import OrdersEdge, Work
 from target_system.gateway.reads import Reads
@@ -68,6 +69,7 @@ class Gateway:
         limits = Limits(settings.quantity_lots_max, settings.notional_max)
         self.orders = OrdersEdge(self.access, path, tradable, limits, self.work, self.telemetry, self.tracer)
         self.reads = Reads(self.shards, self._redis, lambda: self.engine.stub, symbols, read_s)
+        self.history = HistoryReads(self.shards[0], symbols, read_s)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

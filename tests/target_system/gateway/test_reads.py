@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import orjson
+import psycopg
 import redis
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
@@ -80,3 +81,18 @@ async def test_each_order_leaves_one_line_in_the_log(desk: Desk) -> None:
     }  # fmt: skip
     stages = [line[f"{stage}_us"] for stage in ("validate", "engine", "ledger", "publish")]
     assert 0 <= sum(stages) <= line["total_us"]
+
+
+async def test_the_history_is_read_newest_first_a_page_at_a_time(desk: Desk) -> None:
+    with psycopg.connect(desk.dsn) as connection, connection.cursor() as cursor:
+        rows = [(n, n, "AAPL", 100 + n, 5, 1 + n % 2, n * 10**9) for n in range(1, 6)]
+        cursor.executemany("INSERT INTO history.trades VALUES (%s, %s, %s, %s, %s, %s, %s)", rows)
+        cursor.execute("INSERT INTO history.candles VALUES ('AAPL', 60, 0, 101, 105, 101, 105, 25, 5, 1, 5)")
+    first = (await desk.alice.get("/v1/history/AAPL/trades?limit=2")).json()
+    assert [(t["trade_id"], t["taker_side"]) for t in first["trades"]] == [(5, "sell"), (4, "buy")]
+    rest = (await desk.alice.get("/v1/history/AAPL/trades?before=4")).json()
+    assert [trade["trade_id"] for trade in rest["trades"]] == [3, 2, 1]
+    (candle,) = (await desk.alice.get("/v1/history/AAPL/candles?width=1m")).json()["candles"]
+    assert (candle["open_ticks"], candle["close_ticks"], candle["trades"]) == (101, 105, 5)
+    assert (await desk.alice.get("/v1/history/AAPL/candles?width=1s")).json()["candles"] == []
+    assert (await desk.alice.get("/v1/history/NONE/trades")).status_code == 404
