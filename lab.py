@@ -55,7 +55,14 @@ app.command()(deploy.restart)
 app.command()(loadgen.torture)
 app.command()(reports.runs)
 app.command()(reports.compare)
-for command in (boards.build, boards.push, boards.verify, boards.snapshot):
+for command in (
+    boards.build,
+    boards.push,
+    boards.verify,
+    boards.snapshot,
+    boards.screenshots,
+    boards.quiz,
+):
     boards_group.command()(command)
 bench.command("engine")(deploy.bench_engine)
 bench.command("engine-grpc")(loadgen.bench_engine_grpc)
@@ -114,6 +121,7 @@ def report(
     with exit_codes():
         opened = Run.open(run)
         path = write(run)
+        boards.draw_beside(run)
     people.print(f"report: {path}")
     if as_json:
         print_json({**document(opened), "report": str(path)})
@@ -193,6 +201,7 @@ def run_and_report(campaign: Path, short: bool) -> tuple[Run, list[str]]:
         path = run_campaign(Campaign.read(campaign, short), RUNS_DIRECTORY, CLUSTER_DIRECTORY, say, show)
         finished = Run.open(path)
         page = write(path)
+        boards.draw_beside(path)
     return finished, closing_lines(finished, verdict(finished), page)
 
 

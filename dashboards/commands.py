@@ -1,4 +1,4 @@
-"""The commands about boards: lab boards build, push, verify, snapshot, screenshot."""
+"""The commands about boards: lab boards build, push, verify, snapshot, screenshots, quiz."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 BUILT = ROOT / ".lab" / "boards"
 GRAFANA_URL = "GRAFANA_URL"
 VERIFIED_S = 60
+PICTURES = ROOT / "docs" / "images" / "boards"
 LOADED_S = 25.0
 """Long enough for every signal to have come at least twice."""
 
@@ -112,3 +113,43 @@ def snapshot(run: Annotated[Path, typer.Argument(help="A sealed run, runs/<id>."
     say(f"boards: {path}")
     if as_json:
         print_json({"boards": str(path)})
+
+
+def draw_beside(run: Path) -> None:
+    """The boards that the report of a run links to. A machine that cannot draw them has its report all the same."""
+    from dashboards.sealed import SnapshotError, write
+
+    try:
+        write(run)
+    except SnapshotError as error:
+        say(f"the boards of the run were not drawn: {error}")
+
+
+def screenshots(
+    to: Annotated[Path, typer.Option(help="The folder to write.", show_default="docs/images/boards")] = PICTURES,
+    as_json: AsJson = False,
+) -> None:
+    """Take small pictures of every board under load, calm and with a fault, with a headless Chromium."""
+    from dashboards.photos import portraits
+
+    with exit_codes():
+        taken = portraits(CLUSTER_DIRECTORY, to, say)
+    say(f"{len(taken)} pictures in {to}")
+    if as_json:
+        print_json({"pictures": [str(path) for path in taken]})
+
+
+def quiz(
+    to: Annotated[Path, typer.Argument(help="The folder for the pictures.")],
+    key: Annotated[Path, typer.Option(help="The file for the answers, apart from the pictures.")],
+    seed: Annotated[int, typer.Option(help="Decides the order.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Take ten pictures of the overview, each with a fault: who sees only them must name the component."""
+    from dashboards.photos import quiz as asked
+
+    with exit_codes():
+        taken = asked(CLUSTER_DIRECTORY, to, key, seed, say)
+    say(f"{len(taken)} pictures in {to}, the answers in {key}")
+    if as_json:
+        print_json({"pictures": [str(path) for path in taken], "key": str(key)})

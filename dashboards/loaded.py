@@ -15,9 +15,9 @@ from loadgen.steady import steady_load
 
 CAMPAIGN = Campaign.model_validate({
     "name": "boards", "title": "A steady load to look at", "topology": "local",
-    "load": {"users": 12, "think_time_s": 0.05, "warm_up_s": 0, "duration_s": 3600, "timeout_s": 5},
+    "load": {"users": 32, "think_time_s": 0.04, "warm_up_s": 0, "duration_s": 3600, "timeout_s": 5},
 })  # fmt: skip
-"""Some two thirds of what the local topology carries, so that a fault is seen against calm."""
+"""Some half of what the local topology carries, so that a fault is seen against calm."""
 
 
 @contextlib.contextmanager

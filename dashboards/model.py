@@ -39,11 +39,12 @@ class Colour(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """PromQL or, in a panel of logs, LogQL. `legend` may name labels: {{instance}}."""
+    """PromQL or, in a panel of logs, LogQL of `components`. `legend` may name labels: {{instance}}."""
 
     expr: str
     legend: str = ""
     colour: Colour | None = None
+    components: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

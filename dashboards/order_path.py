@@ -99,9 +99,10 @@ BOARD = Board(
         ),
         logs(
             "Log lines of one trace",
-            '{service_name=~"gateway|engine|settler|haproxy"} | trace_id=~"$trace_id"',
+            ("gateway", "engine", "settler", "haproxy"),
             "Every component's lines with this trace id; .+ for any.",
             "Copy a trace id from a line into the field above.",
+            of_trace=True,
         ),
     ),
     (

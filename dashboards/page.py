@@ -6,7 +6,7 @@ The page holds everything it needs. Sealed, it also holds the answers to every q
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ NOTE = "Drawn by the lab itself: its own rendering of its boards, not Grafana."
 
 
 def html(title: str, document: Mapping[str, Any], note: str = NOTE) -> str:
-    """`document`: mode, spans, boards and, where it is sealed, answers."""
+    """`document`: mode (sealed or live), spans, boards and, where it is sealed, answers."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return environment.get_template("boards.html.j2").render(
@@ -36,8 +36,26 @@ def html(title: str, document: Mapping[str, Any], note: str = NOTE) -> str:
     )
 
 
-def layouts(values: Mapping[tuple[str, str], list[str]]) -> list[dict[str, Any]]:
-    """Every board as the page wants it; `values`: (board, variable) → what may be chosen."""
+def still(
+    sources: Sources, spans: Mapping[str, Span], marks: Sequence[Mark] = (), boards: Sequence[Board] = BOARDS
+) -> dict[str, Any]:
+    """A document that needs no server: every board over each span, and each choice over the first, the widest."""
+    widest, span = next(iter(spans.items()))
+    values = values_of(sources, span)
+    answers: dict[str, dict[str, Any]] = {}
+    for board in boards:
+        seen = {f"{name}|": answer(board, sources, each, {}, marks) for name, each in spans.items()}
+        for variable in board.variables:
+            for value in values.get((board.name, variable.name), ()):
+                key = f"{widest}|{variable.name}={value}"
+                seen[key] = answer(board, sources, span, {variable.name: value}, marks)
+        answers[board.name] = seen
+    named = [{"name": name, "from": span.from_s, "until": span.until_s} for name, span in spans.items()]
+    return {"mode": "sealed", "spans": named, "boards": layouts(values, boards), "answers": answers}
+
+
+def layouts(values: Mapping[tuple[str, str], list[str]], boards: Sequence[Board] = BOARDS) -> list[dict[str, Any]]:
+    """The boards as the page wants it; `values`: (board, variable) → what may be chosen."""
     return [
         {
             "name": board.name, "title": board.title, "purpose": board.purpose,
@@ -53,7 +71,7 @@ def layouts(values: Mapping[tuple[str, str], list[str]]) -> list[dict[str, Any]]
                 for panel, place in placed(board)
             ],
         }
-        for board in BOARDS
+        for board in boards
     ]  # fmt: skip
 
 

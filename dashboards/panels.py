@@ -82,8 +82,10 @@ def stat(title: str, unit: str, query: Query, meaning: str, red: str, **more: An
     return Panel(title, Kind.STAT, unit, (query,), meaning, red, **{"width": 4, "height": 4} | more)
 
 
-def logs(title: str, expr: str, meaning: str, red: str, **more: Any) -> Panel:
-    return Panel(title, Kind.LOGS, "lines", (Query(expr),), meaning, red, **{"width": 24} | more)
+def logs(title: str, components: tuple[str, ...], meaning: str, red: str, of_trace: bool = False) -> Panel:
+    """Lines of these components; those of the trace that the board's variable names."""
+    expr = f'{{service_name=~"{"|".join(components)}"}}' + (' | trace_id=~"$trace_id"' if of_trace else "")
+    return Panel(title, Kind.LOGS, "lines", (Query(expr, components=components),), meaning, red, width=24)
 
 
 def panel(metric: Metric, kind: Kind, unit: str, queries: list[Query], red: str, **more: Any) -> Panel:

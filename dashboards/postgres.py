@@ -93,7 +93,7 @@ BOARD = Board(
             "Deadlocks, and inserts that gateways repeated after a lost connection.",
             "Above zero: read the log of Postgres below.",
         ),
-        logs("Log of Postgres", '{service_name="ledger"}', "What the servers wrote.", "Read from the top.", width=24),
+        logs("Log of Postgres", ("ledger",), "What the servers wrote.", "Read from the top."),
     ),
     (Variable("instance", "Server", "pg_up", "instance"),),
 )

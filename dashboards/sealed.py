@@ -18,14 +18,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import pyarrow.parquet as pq
 
 from dashboards import page
-from dashboards.catalogue import BOARDS
-from dashboards.model import Colour
-from dashboards.queries import Mark, Sources, Span
+from dashboards.model import Colour, Query
+from dashboards.queries import LINES_MAX, Choice, LogLine, Mark, Sources, Span
 from loadgen.record import Run
 
 READY_DEADLINE_S = 20.0
@@ -34,6 +33,8 @@ POLL_S = 0.05
 LOOKBACK_S = 6
 """Longer than the slowest scrape: beyond it a series has ended, as in the live server, which marks the end."""
 WHOLE = "whole run"
+WINDOWS_MAX = 12
+"""Whose series are asked for by themselves; the page shows others as a part of the whole."""
 BATCH_ROWS = 50_000
 
 
@@ -47,35 +48,32 @@ def write(run_path: Path) -> Path:
     folder = run_path.with_name(f"{run_path.name}.report")
     folder.mkdir(exist_ok=True)
     path = folder / "boards.html"
-    with prometheus_of(run) as address, Sources(address, None) as sources:
-        path.write_text(page.html(f"Boards of {run.id}", document(run, sources)))
+    with prometheus_of(run) as address, RunSources(address, run) as sources:
+        path.write_text(page.html(f"Boards of {run.id}", page.still(sources, spans_of(run), marks_of(run))))
     return path
 
 
-def document(run: Run, sources: Sources) -> dict[str, Any]:
-    """All that the page holds: every board over the whole run and over each window, and for each choice."""
-    spans = spans_of(run)
-    whole = spans[WHOLE]
-    values = page.values_of(sources, whole)
-    marks = marks_of(run)
-    answers: dict[str, dict[str, Any]] = {}
-    for board in BOARDS:
-        seen = {f"{name}|": page.answer(board, sources, span, {}, marks) for name, span in spans.items()}
-        for variable in board.variables:
-            for value in values.get((board.name, variable.name), ()):
-                key = f"{WHOLE}|{variable.name}={value}"
-                seen[key] = page.answer(board, sources, whole, {variable.name: value}, marks)
-        answers[board.name] = seen
-    named = [{"name": name, "from": span.from_s, "until": span.until_s} for name, span in spans.items()]
-    return {"mode": "sealed", "spans": named, "boards": page.layouts(values), "answers": answers}
+class RunSources(Sources):
+    """Series from the Prometheus of a run, lines from its record: those of traced orders."""
+
+    def __init__(self, prometheus: str, run: Run) -> None:
+        super().__init__(prometheus, None)
+        self._lines = run.log_lines
+
+    def logs(self, query: Query, span: Span, choice: Choice) -> list[LogLine]:  # noqa: ARG002 - the page narrows them
+        found = self._lines
+        within = (found["t_ns"] >= span.from_s * 1e9) & (found["t_ns"] <= span.until_s * 1e9)
+        found = found[within & found["component"].isin(query.components)].nlargest(LINES_MAX, "t_ns")
+        rows = zip(found["t_ns"], found["instance"], found["line"], strict=True)
+        return [LogLine(t_ns / 1e9, instance, line) for t_ns, instance, line in rows]
 
 
 def spans_of(run: Run) -> dict[str, Span]:
-    """The whole run first, then each window from its warm-up to its end."""
+    """The whole run first, then each window from its warm-up to its end; of many windows only the first."""
     scrape_s = float(next(iter(run.topologies.values()))["observability"]["scrape_interval_s"])
     first = min(window.started_ns for window in run.windows) / 1e9
     last = max(window.ended_ns for window in run.windows) / 1e9
-    windows = {w.name: Span(w.started_ns / 1e9, w.ended_ns / 1e9, scrape_s) for w in run.windows}
+    windows = {w.name: Span(w.started_ns / 1e9, w.ended_ns / 1e9, scrape_s) for w in run.windows[:WINDOWS_MAX]}
     return {WHOLE: Span(first, last, scrape_s), **windows}
 
 

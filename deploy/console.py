@@ -47,6 +47,7 @@ ERRORS = {
     ("loadgen.torture", "TortureError"): Exit.CHECK_FAILED,
     ("loadgen.bench", "BenchError"): Exit.CHECK_FAILED,
     ("dashboards.sealed", "SnapshotError"): Exit.CHECK_FAILED,
+    ("dashboards.photos", "PhotoError"): Exit.CHECK_FAILED,
     ("dashboards.push", "PushError"): Exit.CHECK_FAILED,
     ("dashboards.grafana", "BoardError"): Exit.CHECK_FAILED,
     ("dashboards.queries", "QueryError"): Exit.CHECK_FAILED,

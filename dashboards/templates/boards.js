@@ -30,7 +30,8 @@ function writeHash() {
 }
 
 async function answer() {
-  const chosen = Object.fromEntries(Object.entries(state.choice).filter(([, value]) => value));
+  const narrows = (name) => isLive || board().variables.some((variable) => variable.name === name && variable.values);
+  const chosen = Object.fromEntries(Object.entries(state.choice).filter(([name, value]) => value && narrows(name)));
   if (!isLive) {
     const key = Object.entries(chosen).map(([name, value]) => name + "=" + value).join(",");
     const all = doc.answers[state.board];
@@ -93,10 +94,11 @@ function addStat(box, panel, found) {
   const colour = best && colourOf(best.value, panel.thresholds);
   if (colour) { place.style.background = colour + "26"; place.style.color = colour === "#e6b400" ? "#7a5f00" : colour; }
 }
-function addLogs(box, lines) {
+function addLogs(box, found) {
+  const trace = !isLive && state.choice.trace_id, lines = (found || []).filter((line) => !trace || line.text.includes(trace));
   const place = make(box, "pre", undefined, { className: "lines" });
-  if (!lines || !lines.length) make(place, "span", isLive ? "no lines in this range" : "a run keeps no log lines; look in Loki while the cluster is up", { className: "nothing" });
-  for (const line of lines || []) { make(place, "time", clock(line.t, true) + " "); make(place, "em", line.source + " "); make(place, "span", line.text + "\n"); }
+  if (!lines.length) make(place, "span", isLive ? "no lines in this range" : "a run keeps the lines of traced orders; here there are none", { className: "nothing" });
+  for (const line of lines) { make(place, "time", clock(line.t, true) + " "); make(place, "em", line.source + " "); make(place, "span", line.text + "\n"); }
 }
 function addLegend(box, plot) {
   const place = make(box, "div", undefined, { className: "legend" });
@@ -152,7 +154,6 @@ function controls() {
   for (const b of doc.boards) make(byId("tabs"), "a", b.title, { href: "#", className: b.name === state.board ? "here" : "", onclick: (event) => { event.preventDefault(); state.board = b.name; state.choice = {}; controls(); show(); } });
   byId("variables").replaceChildren();
   for (const variable of board().variables) {
-    if (!variable.values && !isLive) continue;
     const label = make(byId("variables"), "label", variable.title);
     const field = make(label, variable.values ? "select" : "input");
     if (variable.values) for (const value of ["", ...variable.values]) make(field, "option", value || "all", { value });

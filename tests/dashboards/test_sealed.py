@@ -63,8 +63,8 @@ def test_a_chosen_instance_shows_its_own_series_alone(boards_html: Path) -> None
     assert [line["name"] for line in shown] == ["gateway-1"]
 
 
-@pytest.mark.parametrize("board", [board.name for board in BOARDS])
-def test_a_browser_draws_every_panel_of_the_snapshot(boards_html: Path, board: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("board", ["overview", "order_path"])
+def test_a_browser_draws_every_kind_of_panel_of_the_snapshot(boards_html: Path, board: str, tmp_path: Path) -> None:
     place = f"file://{boards_html}#board={board}"
     done = subprocess.run(
         [*CHROMIUM, f"--user-data-dir={tmp_path}", "--dump-dom", place],
