@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from dashboards import page
 from dashboards.model import Colour, Query
 from dashboards.queries import LINES_MAX, Choice, LogLine, Mark, Sources, Span
+from deploy.topology import Observability
 from loadgen.record import Run
 
 READY_DEADLINE_S = 20.0
@@ -69,8 +70,14 @@ class RunSources(Sources):
 
 
 def spans_of(run: Run) -> dict[str, Span]:
-    """The whole run first, then each window from its warm-up to its end; of many windows only the first."""
-    scrape_s = float(next(iter(run.topologies.values()))["observability"]["scrape_interval_s"])
+    """The whole run first, then each window from its warm-up to its end; of many windows only the first.
+
+    Raises SnapshotError where the run has none.
+    """
+    if not run.windows:
+        raise SnapshotError(f"{run.path}: nothing was loaded in this run, so there is nothing to show")
+    watched = next(iter(run.topologies.values())).get("observability", {})
+    scrape_s = float(watched.get("scrape_interval_s", Observability().scrape_interval_s))
     first = min(window.started_ns for window in run.windows) / 1e9
     last = max(window.ended_ns for window in run.windows) / 1e9
     windows = {w.name: Span(w.started_ns / 1e9, w.ended_ns / 1e9, scrape_s) for w in run.windows[:WINDOWS_MAX]}
