@@ -44,7 +44,7 @@ ERRORS = {
     ("loadgen.seal", "RunNotWrittenError"): Exit.CHECK_FAILED,
     ("loadgen.generator", "GeneratorError"): Exit.CHECK_FAILED,
     ("loadgen.collect", "CollectError"): Exit.CHECK_FAILED,
-    ("loadgen.torture", "TortureError"): Exit.CHECK_FAILED,
+    ("loadgen.siege", "TortureError"): Exit.CHECK_FAILED,
     ("loadgen.bench", "BenchError"): Exit.CHECK_FAILED,
     ("dashboards.sealed", "SnapshotError"): Exit.CHECK_FAILED,
     ("dashboards.photos", "PhotoError"): Exit.CHECK_FAILED,

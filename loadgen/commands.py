@@ -14,13 +14,20 @@ from deploy.console import CLUSTER_DIRECTORY, AsJson, Exit, exit_codes, print_fi
 def torture(
     cycles: Annotated[int, typer.Option(min=1, help="How many times to strike.")] = 20,
     seed: Annotated[int, typer.Option(help="Decides who is struck, how and when.")] = 1,
+    crash_points: Annotated[
+        int, typer.Option(min=0, help="Instead: hit each crash point of decision 1 so often.", show_default=False)
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Kill and freeze parts of the order path under load, and count lost orders. Exits 3 if a promise was broken."""
+    """Strike the order path under load in many ways, and count lost orders. Exits 3 if a promise was broken."""
+    from loadgen.crash_points import hit_all
     from loadgen.torture import torture as strike
 
     with exit_codes(), TemporaryDirectory() as scratch:
-        outcome = strike(cycles, seed, CLUSTER_DIRECTORY, Path(scratch), say)
+        if crash_points:
+            outcome = hit_all(crash_points, CLUSTER_DIRECTORY, Path(scratch), say)
+        else:
+            outcome = strike(cycles, seed, CLUSTER_DIRECTORY, Path(scratch), say)
     say("every promise was kept" if outcome.kept else "\n".join(outcome.differences))
     if as_json:
         print_json(outcome.document())

@@ -49,6 +49,11 @@ class GatewaySettings(BaseSettings):
     )
     trace_slow_ms: float = Field(default=100.0, ge=0, description="an order that took longer is traced in any case")
 
+    crash_at: str | None = Field(
+        default=None, pattern=r"^(validated|sent|committed|projected|answered):[1-9]\d*$",
+        description="for tests: a point of the path and at which passing of it to die, as committed:50",
+    )  # fmt: skip
+
     @model_validator(mode="after")
     def check_range(self) -> GatewaySettings:
         if self.price_ticks_min > self.price_ticks_max:

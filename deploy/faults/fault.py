@@ -32,6 +32,8 @@ class Fault(BaseModel, ABC):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    kind: str
+
     @abstractmethod
     def applied(self, cluster: Cluster) -> AbstractContextManager[None]:
         """Apply it, and revert it when the block ends. Raises FaultError or ClusterError."""

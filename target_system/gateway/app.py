@@ -79,6 +79,7 @@ class OrderLane:
     def __init__(self, gateway: Gateway, rest: FastAPI) -> None:
         self._orders, self._rest, self._edge = gateway.orders, rest, Edge(gateway)
         self._body_bytes_max = gateway.settings.body_bytes_max
+        self._send_reply = gateway.crash.after_call("answered", send_reply)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -86,12 +87,12 @@ class OrderLane:
             method, path = scope["method"], scope["path"]
             if method == "POST" and path == ORDERS:
                 reply = await self._edge.answer(PLACE, began, self._place(scope["headers"], receive, began))
-                return await send_reply(reply, send)
+                return await self._send_reply(reply, send)
             if method == "DELETE" and path.startswith(ORDERS + "/"):
                 order_id = order_id_in(path[len(ORDERS) + 1 :])
                 if order_id is not None:
                     cancel = self._orders.cancel(scope["headers"], order_id, began)
-                    return await send_reply(await self._edge.answer(CANCEL, began, cancel), send)
+                    return await self._send_reply(await self._edge.answer(CANCEL, began, cancel), send)
         await self._rest(scope, receive, send)
         return None
 

@@ -103,8 +103,8 @@ class EngineStream:
             batch, self._outbox = self._outbox[:BATCH_MAX], self._outbox[BATCH_MAX:]
             for pending in batch:
                 pending.sent += 1
-            self._watcher.batch_sent(len(batch))
             self._stream.send(pb.CommandBatch(commands=[pending.command for pending in batch]).SerializeToString())
+            self._watcher.batch_sent(len(batch))
 
     def _deliver(self, message: bytes) -> None:
         for result in pb.ResultBatch.FromString(message).results:

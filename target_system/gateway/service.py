@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
+from target_system.gateway.crash_points import CrashPoints
 from target_system.gateway.engine_stream import EngineStream
 from target_system.gateway.events import EngineEvents, LedgerEvents, redis_events
 from target_system.gateway.history_reads import HistoryReads
@@ -35,6 +36,7 @@ class Gateway:
         exporter = otlp_exporter(settings.otlp_endpoint if settings.signals in ("all", "traces") else None)
         self.tracer = OrderTracer("gateway", settings.name, exporter, settings.trace_ratio, settings.trace_slow_ms)
         self.work = Work(settings.in_flight_max)
+        self.crash = CrashPoints(settings.crash_at)
         ledger_s, redis_s, read_s = (
             ms / 1000 for ms in (settings.ledger_deadline_ms, settings.redis_deadline_ms, settings.read_deadline_ms)
         )
@@ -47,20 +49,23 @@ class Gateway:
             settings.engine_deadline_ms / 1000,
             settings.gather_ms / 1000,
             self._difference,
-            EngineEvents(self.telemetry, settings.engine_target),
+            self.crash.before("sent", EngineEvents(self.telemetry, settings.engine_target), "batch_sent"),
         )
         self._redis = projection.connect(settings.redis_url, password_of(settings.redis_password_file), redis_s)
         get = self.telemetry.metrics.get
+        write_path = WRITE_PATHS[settings.ledger_write_path]
+        ledger = write_path(self.shards, ledger_s, get("gateway_ledger_retries_total").inc)
+        positions = projection.Projection(
+            self._redis,
+            redis_s,
+            settings.gather_ms / 1000,
+            get("gateway_projection_batch_commands").observe,
+            redis_events(self.telemetry),
+        )
         path = OrderPath(
-            self.engine,
-            WRITE_PATHS[settings.ledger_write_path](self.shards, ledger_s, get("gateway_ledger_retries_total").inc),
-            projection.Projection(
-                self._redis,
-                redis_s,
-                settings.gather_ms / 1000,
-                get("gateway_projection_batch_commands").observe,
-                redis_events(self.telemetry),
-            ),
+            self.crash.before("validated", self.engine, "ask"),
+            self.crash.after("committed", ledger, "record"),
+            self.crash.after("projected", positions, "apply"),
             symbols,
             get("gateway_projection_skipped_total").inc,
         )

@@ -4,7 +4,8 @@
  * file below POWER_CUT_UNDO; a sync of the file that succeeds empties the log. After the processes were killed,
  * shim.py plays the logs backwards: what was never synced is gone.
  *
- * POWER_CUT_LIE=1 makes every sync a lie: it says yes and the bytes still go. That is the mutant a test must see lose orders.
+ * As long as the file named by POWER_CUT_LIE exists every sync is a lie: it says yes and the bytes still go. That is the
+ * mutant a test must see lose orders.
  *
  * Not covered, and not needed by Postgres or the engine's journal: mmap writes, unsynced renames and unlinks (both
  * survive here), O_SYNC and O_DSYNC (wal_sync_method is fdatasync).
@@ -162,12 +163,17 @@ int posix_fallocate64(int fd, off64_t offset, off64_t length) {
 
 int posix_fallocate(int fd, off_t offset, off_t length) { return posix_fallocate64(fd, offset, length); }
 
+static int is_lying(void) {
+    const char *lie = getenv("POWER_CUT_LIE");
+    return lie && access(lie, F_OK) == 0;
+}
+
 static int synced(int fd, int (*sync_file)(int)) {
     struct stat found;
     int undo = lock_undo(fd, &found);
     int result = sync_file(fd), error = errno;
     if (undo >= 0) {
-        if (result == 0 && !getenv("POWER_CUT_LIE") && REAL(ftruncate64)(undo, 0) != 0) abort();
+        if (result == 0 && !is_lying() && REAL(ftruncate64)(undo, 0) != 0) abort();
         close(undo);
     }
     errno = error;

@@ -23,12 +23,27 @@ def build(folder: Path) -> Path:
     return library
 
 
-def environment(library: Path, root: Path, undo: Path, *, lie: bool = False) -> dict[str, str]:
-    """What a server's environment needs. `lie`: syncs say yes and keep nothing, as on a disk that lies."""
+def environment(library: Path, root: Path, undo: Path) -> dict[str, str]:
+    """What a server's environment needs."""
     undo.mkdir(parents=True, exist_ok=True)
     undo.chmod(0o777)  # servers of several users share it
-    found = {"LD_PRELOAD": str(library), "POWER_CUT_ROOT": str(root), "POWER_CUT_UNDO": str(undo)}
-    return found | ({"POWER_CUT_LIE": "1"} if lie else {})
+    return {
+        "LD_PRELOAD": str(library), "POWER_CUT_ROOT": str(root), "POWER_CUT_UNDO": str(undo),
+        "POWER_CUT_LIE": str(_lie(undo)),
+    }  # fmt: skip
+
+
+def begin_lying(undo: Path) -> None:
+    """From now on syncs say yes and keep nothing, as on a disk that lies."""
+    _lie(undo).touch()
+
+
+def end_lying(undo: Path) -> None:
+    _lie(undo).unlink(missing_ok=True)
+
+
+def _lie(undo: Path) -> Path:
+    return undo.with_name(f"{undo.name}-lies")
 
 
 def cut(root: Path, undo: Path) -> int:

@@ -22,23 +22,16 @@ ORDERS = 50
 Preload = Callable[[Path, bool], Path]
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("library")
-    for parent in (folder, *folder.parents):
-        if parent.stat().st_mode & 0o005 != 0o005 and parent != Path("/"):
-            parent.chmod(0o755)  # Postgres's user loads it
-    return shim.build(folder)
-
-
 @pytest.fixture
 def preload(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Preload:
     """Every server started from now on keeps an undo log of what it writes below `root`; gives the logs' folder."""
 
     def start(root: Path, lie: bool) -> Path:
         undo = root.parent / f"{root.name}-undo"
-        for name, value in shim.environment(library, root, undo, lie=lie).items():
+        for name, value in shim.environment(library, root, undo).items():
             monkeypatch.setenv(name, value)
+        if lie:
+            shim.begin_lying(undo)
         return undo
 
     return start

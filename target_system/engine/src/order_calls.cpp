@@ -1,7 +1,12 @@
 #include "order_calls.hpp"
 
+#include "engine/crash_point.hpp"
+
 namespace lab::engine {
 namespace {
+
+// Step 5 of decision 1: the results are with the client.
+CrashPoint after_sending("sent");
 
 grpc::Slice slice_of(const Buffer& buffer) { return {buffer.data(), buffer.size()}; }
 
@@ -107,6 +112,7 @@ void StreamCall::answer(const Message& message, const Group& group, const Archiv
 }
 
 void StreamCall::was_written(bool ok) {
+  after_sending.passed();
   {
     const std::lock_guard lock(mutex_);
     writing_ = false;

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "engine/clock.hpp"
+#include "engine/crash_point.hpp"
 #include "engine/log.hpp"
 
 namespace lab::engine {
@@ -20,6 +21,10 @@ constexpr u32 kWakeRecords = 1024;
 u32 clamp_ns(u64 duration) { return static_cast<u32>(std::min<u64>(duration, 0xFFFF'FFFF)); }
 
 double seconds(u64 nanoseconds) { return static_cast<double>(nanoseconds) / 1e9; }
+
+// Steps 3 and 4 of decision 1.
+CrashPoint after_matching("matched");
+CrashPoint after_sync("synced");
 
 // After a failed write or sync nobody knows what is on disk. Dying here is as safe as a crash: nothing of this group was
 // promised, and the next start reads what is there.
@@ -182,7 +187,11 @@ void Pipeline::run_sync() {
       sink = sink_;
     }
     group_taken_.notify_one();
-    if (group.records > 0) write_group(group);
+    if (group.records > 0) {
+      after_matching.passed();
+      write_group(group);
+      after_sync.passed();
+    }
     const u64 synced_ns = now_ns();
     for (const auto& message : group.messages) {
       message->timing.synced_ns = clamp_ns(synced_ns - message->matched_ns);
