@@ -189,7 +189,12 @@ def reply_to(answer: Answer | NoAnswer, client_order_id: str | None, status: int
     document["cancelled_lots"] = result.cancelled_lots
     if status == 201:
         document["fills"] = [
-            {"trade_id": f.trade_id, "price_ticks": f.price_ticks, "quantity_lots": f.quantity_lots}
+            {
+                "trade_id": f.trade_id,
+                "maker_order_id": f.maker_order_id,
+                "price_ticks": f.price_ticks,
+                "quantity_lots": f.quantity_lots,
+            }  # fmt: skip
             for f in result.fills
         ]
     told = "repeated" if answer.is_repeat else "ok"

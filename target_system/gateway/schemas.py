@@ -38,6 +38,7 @@ def order_schema(
 
 class FillAnswer(BaseModel):
     trade_id: int
+    maker_order_id: int
     price_ticks: int
     quantity_lots: int
 

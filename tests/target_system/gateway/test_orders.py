@@ -24,7 +24,7 @@ async def test_an_order_that_finds_no_other_side_rests(desk: Desk) -> None:
 async def test_a_trade_is_in_the_ledger_and_in_both_portfolios(desk: Desk) -> None:
     await desk.alice.post("/v1/orders", json=desk.order())
     answer = await desk.bob.post("/v1/orders", json=desk.order(side="sell", price_ticks=90, quantity_lots=4))
-    assert answer.json()["fills"] == [{"trade_id": 1, "price_ticks": 100, "quantity_lots": 4}]
+    assert answer.json()["fills"] == [{"trade_id": 1, "maker_order_id": 1, "price_ticks": 100, "quantity_lots": 4}]
     with psycopg.connect(desk.dsn) as ledger:
         rows = ledger.execute("SELECT taker_account, maker_account, price_ticks, quantity_lots FROM trades").fetchall()
     assert rows == [(2, 1, 100, 4)]
