@@ -23,7 +23,8 @@ from loadgen.steady import steady_load
 LOAD_MAX_S = 3_600.0
 
 CAMPAIGN = Campaign.model_validate({
-    "name": "torture", "title": "Parts struck under load", "topology": "unbounded", "overrides": {"gateways": 2},
+    "name": "torture", "title": "Parts struck under load", "topology": "unbounded",
+    "overrides": {"gateways": 2, "market_data.replicas": 1, "history.replicas": 1},
     "load": {"users": 16, "think_time_s": 0.02, "warm_up_s": 0, "duration_s": LOAD_MAX_S, "timeout_s": 5},
 })  # fmt: skip
 
@@ -89,5 +90,5 @@ class Siege:
 
 def stubborn_topology() -> Topology:
     """What is struck: a part that is killed many times in a row is no crash loop here."""
-    parts = ("gateways", "ledger", "engine", "redis", "haproxy", "settler")
+    parts = ("gateways", "ledger", "engine", "redis", "haproxy", "settler", "market_data", "history")
     return CAMPAIGN.plan()[0].topology.with_overrides({f"{part}.restarts.restarts_max": 1_000 for part in parts})

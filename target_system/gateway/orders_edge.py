@@ -194,7 +194,7 @@ def reply_to(answer: Answer | NoAnswer, client_order_id: str | None, status: int
                 "maker_order_id": f.maker_order_id,
                 "price_ticks": f.price_ticks,
                 "quantity_lots": f.quantity_lots,
-            }  # fmt: skip
+            }
             for f in result.fills
         ]
     told = "repeated" if answer.is_repeat else "ok"

@@ -13,8 +13,13 @@ from loadgen.torture import specials, strikes, targets, torture
 
 KINDS_OF_SPECIALS = ["freeze", "disk_full", "redis_flush", "reset", "reset"]
 TOPOLOGY = Topology().with_overrides(
-    {"links": ["gateway-ledger", "haproxy-gateway"], "ledger.disk_faults": True, "gateways": 2, "market_data.replicas": 1,
-     "history.replicas": 1}
+    {
+        "links": ["gateway-ledger", "haproxy-gateway"],
+        "ledger.disk_faults": True,
+        "gateways": 2,
+        "market_data.replicas": 1,
+        "history.replicas": 1,
+    }
 )
 
 

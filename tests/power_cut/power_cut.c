@@ -165,7 +165,8 @@ int posix_fallocate(int fd, off_t offset, off_t length) { return posix_fallocate
 
 static int is_lying(void) {
     const char *lie = getenv("POWER_CUT_LIE");
-    return lie && access(lie, F_OK) == 0;
+    struct stat found; /* not access(), which leaves out the capabilities of a user without privileges */
+    return lie && stat(lie, &found) == 0;
 }
 
 static int synced(int fd, int (*sync_file)(int)) {
