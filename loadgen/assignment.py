@@ -36,6 +36,10 @@ class Assignment(msgspec.Struct, frozen=True):
     take: float
     receipts: str
     """The file that the receipts go to."""
+    workers: int = 1
+    """Processes that share the load."""
+    worker: int = 0
+    """Which of them this is, from 0."""
     is_fast_http_user: bool = False
     """Send with locust's own client instead, for comparison: no receipts, one and the same order each time."""
 

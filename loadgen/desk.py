@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from loadgen.meter import Meter
 from loadgen.order_flow import Cancel, NewOrder, OrderFlow, Tape
-from loadgen.receipts import ABANDONED, OK, Kind, ReceiptFile, pack_receipt
+from loadgen.receipts import ABANDONED, OK, Kind, Rows, pack_receipt
 from loadgen.wire import NOTHING, Requests, Told, client_order_id, told
 from target_system.orders import OrderId
 
@@ -44,7 +44,7 @@ class Desk:
     tape: Tape
     requests: Requests
     meter: Meter
-    receipts: ReceiptFile
+    receipts: Rows
     to_wall_ns: int
     """Added to the monotonic clock for the receipts, so that a step of the wall clock changes no duration."""
     _number: int = field(default=0, init=False)

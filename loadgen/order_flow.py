@@ -97,14 +97,15 @@ class Tape:
         self._owners[order_id] = owner
 
     def filled(self, order_id: int, lots: int) -> None:
-        owner = self._owners.get(order_id)
-        if owner is not None:
-            owner[order_id].lots -= lots
-            if owner[order_id].lots <= 0:
+        resting = self._owners.get(order_id, {}).get(order_id)
+        if resting is not None:
+            resting.lots -= lots
+            if resting.lots <= 0:
                 self.gone(order_id)
 
     def gone(self, order_id: int) -> None:
-        del self._owners.pop(order_id)[order_id]
+        owner = self._owners.pop(order_id, {})
+        owner.pop(order_id, None)
 
 
 class OrderFlow:
@@ -154,5 +155,6 @@ class OrderFlow:
         return self._taken(max(resting, key=lambda own: abs(resting[own].price_ticks - middles[resting[own].symbol])))
 
     def _taken(self, order_id: int) -> OrderId:
+        del self._resting[order_id]
         self._tape.gone(order_id)
         return OrderId(order_id)

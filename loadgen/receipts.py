@@ -1,6 +1,6 @@
 """What became of every request, one small binary row each: cheap to write under load, read back whole after the window.
 
-The generator appends rows to a file, written out each second. From them `loadgen.latency` makes the acknowledgement
+The generator writes its rows to a file each second. From them `loadgen.latency` makes the acknowledgement
 ledger and the histograms once the load is over, so none of that costs the generator CPU while it measures.
 """
 
@@ -52,21 +52,29 @@ def in_doubt(outcome: str) -> bool:
     return outcome in _DOUBTFUL or (outcome.startswith("http_5") and outcome != f"http_{NOTHING_WAS_DONE}")
 
 
-class ReceiptFile:
-    """Rows kept in memory until `flush`, which appends them to the file. Raises OSError where the disk is full."""
+class Rows:
+    """Rows kept in memory until somebody takes them."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("wb", buffering=0)
+    def __init__(self) -> None:
         self._rows: list[bytes] = []
 
     def append(self, row: bytes) -> None:
         self._rows.append(row)
 
-    def flush(self) -> None:
+    def take(self) -> bytes:
         rows, self._rows = self._rows, []
+        return b"".join(rows)
+
+
+class ReceiptFile:
+    """Where rows go each second. Raises OSError where the disk is full."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb", buffering=0)
+
+    def write(self, rows: bytes) -> None:
         if rows:
-            self._file.write(b"".join(rows))
+            self._file.write(rows)
 
     def close(self) -> None:
-        self.flush()
         self._file.close()

@@ -30,24 +30,15 @@ import gevent  # isort: skip
 import gevent.event  # isort: skip
 import msgspec  # isort: skip
 
-from loadgen import arrivals
-from loadgen.assignment import Assignment, Ended, Failed, Report, Started, encode
-from loadgen.desk import Desk
-from loadgen.http_client import Connection
-from loadgen.meter import Meter
-from loadgen.open_loop import OpenLoop
-from loadgen.order_flow import Mix, NewOrder, OrderFlow, PriceWalk, Tape
-from loadgen.pool import Pool
+from loadgen.assignment import Assignment, Ended, Failed, Report, encode
+from loadgen.order_flow import NewOrder
 from loadgen.receipts import OK, ReceiptFile
-from loadgen.timer import Timer
-from loadgen.trader import Trader
 from loadgen.wire import Requests
+from loadgen.work import SECOND_NS, Times, Work
 from target_system.orders import Lots, OrderType, Side, Ticks
 
-SECOND_NS = 1_000_000_000
-LEAD_NS = 200_000_000
+LEAD_NS = 500_000_000
 """From the assignment to the first request: all users are up by then."""
-WAKE_EVERY_NS = 10_000_000
 LINGER_S = 1.0
 """Beyond the last request's deadline before users are killed."""
 READABLE = 1
@@ -57,30 +48,27 @@ class Generator:
     """One window's load. `run` returns when every user has ended, or soon after `stop` was set."""
 
     def __init__(self, assignment: Assignment, receipts: ReceiptFile) -> None:
-        self._assignment = assignment
-        self._receipts = receipts
-        self._meter = Meter()
+        self._assignment, self._receipts = assignment, receipts
+        self._times = Times.of(assignment, time.time_ns() + LEAD_NS)
+        self._work = Work(assignment, self._times)
         self._failure: BaseException | None = None
         self.stop = gevent.event.Event()
-        self._to_wall_ns = time.time_ns() - time.monotonic_ns()
-        self._starts_ns = time.monotonic_ns() + LEAD_NS
-        self._from_ns = self._starts_ns + int(assignment.warm_up_s * SECOND_NS)
-        self._until_ns = self._from_ns + int(assignment.duration_s * SECOND_NS)
-        self._users, self._offered, self._open_loop = assignment.users, None, None
-        if assignment.arrivals is not None:
-            self._users, self._offered, self._open_loop = 1, Offered(self._due_ns()), self._opened()
 
     def run(self) -> None:
         """Raises OSError where the receipts cannot be written, and whatever a user died of."""
-        wall = self._to_wall_ns
-        say(Started(self._starts_ns + wall, self._from_ns + wall, self._until_ns + wall))
-        runner = self._environment().create_local_runner()
-        watchers = [gevent.spawn(self._watch_wake_ups), gevent.spawn(self._watch_parent)]
+        work, times = self._work, self._times
+        say(times.started())
         gevent.get_hub().SYSTEM_ERROR = (Exception, KeyboardInterrupt)  # a callback's error ends `run`
-        runner.start(self._users, spawn_rate=self._users)
+        runner = self._environment().create_local_runner()
+        watchers: list[Any] = [
+            gevent.spawn(work.watch_wake_ups),
+            gevent.spawn(stop_with_stdin, self.stop),
+        ]
+        users = self._assignment.users if self._assignment.arrivals is None else 1
+        runner.start(users, spawn_rate=users)
         if runner.spawning_greenlet:
             runner.spawning_greenlet.join()
-        second_ns = self._starts_ns
+        second_ns = times.starts_ns
         while not self.stop.is_set() and runner.user_count and time.monotonic_ns() < self._last_ns:
             self.stop.wait(max(second_ns + SECOND_NS - time.monotonic_ns(), 0) / SECOND_NS)
             self._report(second_ns)
@@ -91,130 +79,67 @@ class Generator:
         self._report(second_ns)
         if self._failure:
             raise self._failure
-        say(Ended(time.monotonic_ns() + wall, is_whole))
+        say(Ended(time.monotonic_ns() + times.to_wall_ns, is_whole))
 
     @property
     def _last_ns(self) -> int:
-        return self._until_ns + int((self._assignment.timeout_s + LINGER_S) * SECOND_NS)
+        return self._times.until_ns + int((self._assignment.timeout_s + LINGER_S) * SECOND_NS)
 
     def _report(self, second_ns: int) -> None:
-        self._receipts.flush()
-        offered = self._offered.until(second_ns + SECOND_NS) if self._offered else None
-        lag_ns = self._open_loop.lag_ns() if self._open_loop else 0
-        say(self._meter.second(second_ns + self._to_wall_ns, offered, lag_ns))
+        self._receipts.write(self._work.rows.take())
+        say(self._work.second(second_ns))
 
     def _environment(self) -> Environment:
-        work = self._work()
-
-        class TraderUser(User):
-            @task
-            def trade(self) -> None:
-                next(work)()
-                raise StopUser
-
-        kind = self._fast_http_user() if self._assignment.is_fast_http_user else TraderUser
+        if self._assignment.is_fast_http_user:
+            kind = fast_http_user(self._assignment, self._work)
+        else:
+            kind = trader_user(self._work.tasks())
         environment = Environment(user_classes=[kind], catch_exceptions=False)
         environment.events.user_error.add_listener(self._fail)  # type: ignore[no-untyped-call]
         return environment
-
-    def _fast_http_user(self) -> type[User]:
-        """locust's own client, to compare with: it gets its one request ready-made."""
-        meter, until_ns, told = self._meter, self._until_ns, self._assignment
-        order = NewOrder(told.symbols[0], Side.BUY, OrderType.LIMIT, Ticks(10_000), Lots(1))
-        _, _, body = Requests(told.host, "").new_order("same", order).decode().partition("\r\n\r\n")
-        headers = {"x-api-key": told.trading[0].api_key, "content-type": "application/json"}
-
-        class Comparison(FastHttpUser):
-            host = f"http://{told.host}:{told.port}"
-
-            @task
-            def trade(self) -> None:
-                sent_ns = time.monotonic_ns()
-                if sent_ns >= until_ns:
-                    raise StopUser
-                meter.sent(0)
-                answer = self.client.post("/v1/orders", data=body, headers=headers)
-                meter.ended(OK if answer.status_code == 201 else answer.status_code, time.monotonic_ns() - sent_ns)
-
-        return Comparison
 
     def _fail(self, exception: BaseException, **_: Any) -> None:
         self._failure = self._failure or exception
         self.stop.set()
 
-    def _work(self) -> Iterator[Callable[[], None]]:
-        """What each user does until it ends."""
-        if self._open_loop:
-            yield self._open_loop.run
-        told = self._assignment
-        think_time_ns = int(told.think_time_s * SECOND_NS)
-        for user, desk in enumerate(self._desks(told.users)):
-            yield Trader(
-                desk=desk,
-                connection=Connection(told.host, told.port, told.timeout_s),
-                think_time_ns=think_time_ns,
-                starts_ns=self._starts_ns + think_time_ns * user // told.users,
-                until_ns=self._until_ns,
-            ).trade
 
-    def _opened(self) -> OpenLoop:
-        told = self._assignment
-        pool = Pool(told.host, told.port, told.timeout_s, told.in_flight_max)
-        return OpenLoop(tuple(self._desks(len(told.trading))), self._due_ns(), pool)
+def trader_user(tasks: Iterator[Callable[[], None]]) -> type[User]:
+    class TraderUser(User):
+        @task
+        def trade(self) -> None:
+            next(tasks)()
+            raise StopUser
 
-    def _due_ns(self) -> Iterator[int]:
-        told = self._assignment
-        kind = arrivals.parsed(told.arrivals or {})
-        for moments_ns in arrivals.schedule(kind, told.seed, told.warm_up_s, told.duration_s):
-            yield from (moments_ns + self._starts_ns).tolist()
-
-    def _desks(self, count: int) -> Iterator[Desk]:
-        told = self._assignment
-        walk = PriceWalk(told.seed, len(told.symbols))
-        tape, mix = Tape(), Mix(told.add, told.cancel, told.take)
-        for user in range(count):
-            trading = told.trading[user % len(told.trading)]
-            yield Desk(
-                user=user,
-                account=trading.account,
-                id_prefix=told.id_prefix,
-                flow=OrderFlow(told.seed, user, told.symbols, mix, walk, tape),
-                tape=tape,
-                requests=Requests(f"{told.host}:{told.port}", trading.api_key),
-                meter=self._meter,
-                receipts=self._receipts,
-                to_wall_ns=self._to_wall_ns,
-            )
-
-    def _watch_wake_ups(self) -> None:
-        timer = Timer()
-        due_ns = time.monotonic_ns()
-        while True:
-            due_ns = max(due_ns + WAKE_EVERY_NS, time.monotonic_ns())
-            timer.sleep_until(due_ns)
-            self._meter.woke(time.monotonic_ns() - due_ns)
-
-    def _watch_parent(self) -> None:
-        """Nothing more is ever sent to us: what ends the wait is the pipe's end."""
-        hub = gevent.get_hub()
-        hub.wait(hub.loop.io(sys.stdin.fileno(), READABLE))
-        self.stop.set()
+    return TraderUser
 
 
-class Offered:
-    """Counts the requests that were due."""
+def fast_http_user(told: Assignment, work: Work) -> type[User]:
+    """locust's own client, to compare with: it gets its one request ready-made."""
+    meter, until_ns = work.meter, work.times.until_ns
+    order = NewOrder(told.symbols[0], Side.BUY, OrderType.LIMIT, Ticks(10_000), Lots(1))
+    _, _, body = Requests(told.host, "").new_order("same", order).decode().partition("\r\n\r\n")
+    headers = {"x-api-key": told.trading[0].api_key, "content-type": "application/json"}
 
-    def __init__(self, due_ns: Iterator[int]) -> None:
-        self._due_ns = due_ns
-        self._next_ns = next(due_ns, None)
+    class Comparison(FastHttpUser):
+        host = f"http://{told.host}:{told.port}"
 
-    def until(self, moment_ns: int) -> int:
-        """How many since the last time that this was asked."""
-        count = 0
-        while self._next_ns is not None and self._next_ns < moment_ns:
-            self._next_ns = next(self._due_ns, None)
-            count += 1
-        return count
+        @task
+        def trade(self) -> None:
+            sent_ns = time.monotonic_ns()
+            if sent_ns >= until_ns:
+                raise StopUser
+            meter.sent(0)
+            answer = self.client.post("/v1/orders", data=body, headers=headers)
+            meter.ended(OK if answer.status_code == 201 else answer.status_code, time.monotonic_ns() - sent_ns)
+
+    return Comparison
+
+
+def stop_with_stdin(stop: gevent.event.Event) -> None:
+    """Nothing more is ever sent to us: what ends the wait is the pipe's end."""
+    hub = gevent.get_hub()
+    hub.wait(hub.loop.io(sys.stdin.fileno(), READABLE))
+    stop.set()
 
 
 def say(report: Report) -> None:

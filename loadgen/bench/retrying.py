@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self, cast
 
 from loadgen.http_client import read_answer
-from loadgen.order_flow import Mix, NewOrder, OrderFlow, PriceWalk
+from loadgen.order_flow import Mix, NewOrder, OrderFlow, PriceWalk, Tape
 from loadgen.wire import Requests, client_order_id
 
 REFUSED = (429, 503)
@@ -100,7 +100,7 @@ class Clients:
         self._address = (host, port)
         self._requests = [Requests(f"{host}:{port}", key) for key in keys]
         walk, mix = PriceWalk(seed, len(symbols)), Mix(add=0.8, cancel=0.0, take=0.2)
-        self._flows = [OrderFlow(seed, user, symbols, mix, walk) for user in range(len(keys))]
+        self._flows = [OrderFlow(seed, user, symbols, mix, walk, Tape()) for user in range(len(keys))]
         self._draw = Random(f"{seed}/retrying")
         self._idle: deque[_Link] = deque()
         self._links = 0

@@ -1,8 +1,8 @@
 """A server that stands still for one second: what open loop, closed loop and k6 say of it, beside what is true.
 
 Requests are due evenly, so the truth is arithmetic: the share of them that is due in the stall waits for what is left
-of it, evenly between nothing and one second, and nobody else waits. A closed loop sends almost nothing meanwhile and so hardly
-sees it (coordinated omission); no formula is applied to mend that.
+of it, evenly between nothing and one second, and nobody else waits. A closed loop sends almost nothing meanwhile and so
+hardly sees it (coordinated omission); no formula is applied to mend that.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from loadgen.assignment import Assignment
 from loadgen.bench import BenchError
 from loadgen.bench.client import BASE, measured, stand_in
 from loadgen.bench.stand_in import STALL_S
@@ -29,6 +31,7 @@ RATE_PER_S = 200
 CLOSED_USERS, CLOSED_THINK_S = 20, 0.1
 QUANTILES = (95.0, 97.5, 99.0, 99.5, 99.9)
 K6_GRACE_S = 60.0
+SCRIPT = ROOT / "loadgen" / "bench" / "stall.js"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,10 @@ def see(duration_s: float, k6: Path | None) -> Seen:
     base = msgspec.structs.replace(BASE, warm_up_s=0.0, duration_s=duration_s)
     opened = msgspec.structs.replace(base, arrivals={"kind": "constant", "rate_per_s": RATE_PER_S})
     closed = msgspec.structs.replace(base, users=CLOSED_USERS, think_time_s=CLOSED_THINK_S)
-    found = []
-    for assignment in (opened, closed):
-        with stand_in("stalling") as port:
-            rows = measured(msgspec.structs.replace(assignment, port=port)).receipts
-            found.append((rows["answered_ns"] - rows["intended_ns"]) / 1e9)
-    return Seen(*found, k6_s=_by_k6(k6, duration_s) if k6 else {})
+    return Seen(_latencies_s(opened), _latencies_s(closed), _by_k6(k6, duration_s) if k6 else {})
 
 
-def figures(seen: Seen, duration_s: float) -> dict[str, object]:
+def figures(seen: Seen, duration_s: float) -> dict[str, Any]:
     """By percentile: the truth, and what each said (ms); how far open loop and k6 are off, at worst."""
     table, off, off_k6 = [], [], []
     for percent in QUANTILES:
@@ -95,6 +93,13 @@ def draw(seen: Seen, duration_s: float, image: Path) -> None:
     figure.savefig(image, dpi=110)
 
 
+def _latencies_s(assignment: Assignment) -> npt.NDArray[np.float64]:
+    with stand_in("stalling") as port:
+        rows = measured(msgspec.structs.replace(assignment, port=port)).receipts
+    latencies_s: npt.NDArray[np.float64] = (rows["answered_ns"] - rows["intended_ns"]) / 1e9
+    return latencies_s
+
+
 def _quantile_s(latencies: Sequence[float] | npt.NDArray[np.float64], percent: float) -> float:
     """As a run's histograms give it."""
     histogram = new_histogram()
@@ -111,7 +116,7 @@ def _by_k6(program: Path, duration_s: float) -> dict[float, float]:
             "QUANTILES": ",".join(f"{percent:g}" for percent in QUANTILES),
         }  # fmt: skip
         done = subprocess.run(
-            [program, "run", "--quiet", "--no-usage-report", "--summary-export", summary, ROOT / "loadgen/bench/stall.js"],
+            [program, "run", "--quiet", "--no-usage-report", "--summary-export", summary, SCRIPT],
             env=os.environ | told, capture_output=True, text=True, check=False, timeout=duration_s + K6_GRACE_S,
         )  # fmt: skip
         if done.returncode != 0:

@@ -13,6 +13,7 @@ stalling  at once, but nobody is answered for one second, two seconds after the 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import sys
 from collections.abc import Callable
@@ -71,12 +72,15 @@ BEHAVIOURS: dict[str, Callable[[Callable[[], float]], Answers]] = {
 }
 
 
+numbers = itertools.count(1)
+
+
 class StandIn(asyncio.Protocol):
     """One connection; a request is whole when as many bytes of body came as its head says."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, answered_at: Answers) -> None:
         self._loop, self._answered_at = loop, answered_at
-        self._data, self._count = b"", 0
+        self._data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -100,8 +104,8 @@ class StandIn(asyncio.Protocol):
             self._loop.call_at(moment, self._write)
 
     def _write(self) -> None:
-        self._count += 1
-        body = BODY % (self._count, self._count)
+        number = next(numbers)
+        body = BODY % (number, number)
         self._transport.write(HEAD % len(body) + body)
 
 

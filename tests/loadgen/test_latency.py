@@ -17,9 +17,7 @@ MS = 1_000_000
 def written(tmp_path: Path, rows: list[tuple[int, ...]], torn: bytes = b"") -> Path:
     path = tmp_path / "receipts"
     receipts = ReceiptFile(path)
-    for row in rows:
-        receipts.append(pack_receipt(*row))
-    receipts.append(torn)
+    receipts.write(b"".join(pack_receipt(*row) for row in rows) + torn)
     receipts.close()
     return path
 
