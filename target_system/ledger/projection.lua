@@ -1,12 +1,14 @@
 -- Applies commands to positions, each sequence number at most once.
 -- KEYS: watermark (every number up to it is applied), beyond (the set of those applied above it).
--- ARGV: for each command its sequence number, the number n of its deltas, then n times account, symbol, lots, cash.
+-- ARGV: one list in MessagePack: for each command its sequence number, the number n of its deltas, then n times account, symbol, lots, cash,
+-- these as text: a number here is a float.
 local first = tonumber(redis.call('GET', KEYS[1]) or '0')
 local mark = first
 local pending = redis.call('SCARD', KEYS[2])
-local i, count = 1, #ARGV
+local given = cmsgpack.unpack(ARGV[1])
+local i, count = 1, #given
 while i <= count do
-  local sequence, n = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
+  local sequence, n = given[i], given[i + 1]
   i = i + 2
   local new = false
   if sequence == mark + 1 then
@@ -20,9 +22,9 @@ while i <= count do
   end
   if new then
     for d = i, i + 4 * n - 1, 4 do
-      local key, symbol = 'position:' .. ARGV[d], ARGV[d + 1]
-      redis.call('HINCRBY', key, symbol, ARGV[d + 2])
-      redis.call('HINCRBY', key, symbol .. ':cash', ARGV[d + 3])
+      local key, symbol = 'position:' .. given[d], given[d + 1]
+      redis.call('HINCRBY', key, symbol, given[d + 2])
+      redis.call('HINCRBY', key, symbol .. ':cash', given[d + 3])
     end
   end
   i = i + 4 * n
