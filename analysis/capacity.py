@@ -8,7 +8,7 @@ from enum import StrEnum
 from deploy.topology import Topology, cores_of
 from loadgen.record import Run, Window
 
-SINGLE_THREADED = frozenset({"gateway", "redis", "haproxy", "settler"})
+SINGLE_THREADED = frozenset({"gateway", "redis", "haproxy", "settler", "market-data", "history"})
 """One event loop each, so no instance can use more than one core; the lab's HAProxy runs with one thread."""
 PART_OF_TOPOLOGY = {"gateway": "gateways"}
 """Components whose section of the topology has another name."""

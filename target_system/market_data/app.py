@@ -86,6 +86,13 @@ class Stream:
             await self._send_until_over(socket, client)
         finally:
             self._service.clients.remove(client)
+        if client.dropped.is_set():
+            self._get("market_data_dropped_clients_total").inc()
+            self._service.telemetry.log.warning(
+                "client_dropped", account=client.account, waiting_bytes=client.waiting_bytes
+            )
+            reason = f"too slow: {client.waiting_bytes} bytes waited; connect again for new snapshots"
+            await socket.close(TRY_AGAIN_LATER, reason)
 
     async def _enter(self, socket: WebSocket) -> tuple[int, frozenset[int]] | Response:
         """The account and its symbols, or why not."""
@@ -117,13 +124,6 @@ class Stream:
             for task in work:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
-        if client.dropped.is_set():
-            self._get("market_data_dropped_clients_total").inc()
-            self._service.telemetry.log.warning(
-                "client_dropped", account=client.account, waiting_bytes=client.waiting_bytes
-            )
-            reason = f"too slow: {client.waiting_bytes} bytes waited; connect again for new snapshots"
-            await socket.close(TRY_AGAIN_LATER, reason)
 
     async def _send(self, socket: WebSocket, client: Client) -> None:
         sent = self._get("market_data_messages_sent_total")

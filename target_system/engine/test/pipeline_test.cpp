@@ -121,6 +121,44 @@ TEST(Pipeline, AnswersEachOfManySendersInItsOrderWithSequenceNumbersWithoutAGap)
   EXPECT_EQ(engine.pipeline->synced().value, 8'000U);
 }
 
+// Keeps each second buffer for itself, as who follows the records may.
+class Keeper : public RecordSink {
+ public:
+  void take(Buffer& records) override {
+    const u8* at = records.data();
+    for (const u8* const end = at + records.size(); at != end;) {
+      u32 size = 0;
+      std::memcpy(&size, at, sizeof size);
+      StoredResult result;
+      ASSERT_TRUE(decode_stored({at + kRecordHeadBytes, size}, result));
+      sequences.push_back(result.sequence.value);
+      at += kRecordHeadBytes + size;
+    }
+    if (++groups_ % 2 == 0) {
+      Buffer kept;
+      std::swap(kept, records);
+    }
+  }
+
+  std::vector<u64> sequences;  // the sync thread's, until it has drained
+
+ private:
+  u64 groups_ = 0;
+};
+
+TEST(Pipeline, ShowsWhatIsOnDiskToItsFollowerOnceAndInOrderWhateverHeDoesWithTheBuffer) {
+  const TemporaryDirectory directory;
+  Engine engine(directory.path());
+  const auto keeper = std::make_shared<Keeper>();
+  engine.pipeline->set_sink(keeper);
+  const auto client = std::make_shared<Client>(1);
+  for (u64 first = 0; first < 2'000; first += 20) engine.send(*client, first, 20);
+  ASSERT_TRUE(engine.pipeline->drain(kDeadline));
+  ASSERT_EQ(keeper->sequences.size(), 2'000U);
+  for (u64 i = 0; i < 2'000; ++i) EXPECT_EQ(keeper->sequences[i], i + 1);
+  EXPECT_EQ(client->results().size(), 2'000U);
+}
+
 TEST(Pipeline, AfterARestartGivesTheSameResultsAndGoesOn) {
   const TemporaryDirectory directory;
   std::deque<v1::Result> first;
