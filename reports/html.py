@@ -69,6 +69,7 @@ def _derived(content: Mapping[str, Any]) -> dict[str, Any]:
         "faults": FAULTS,
         "reconciliation_columns": [name for name in COLUMNS if name in content["reconciliation"]],
         "reconciliation_rows": [*by_window.items(), ("all", content["reconciliation"])],
+        "fairness_rows": [(name, row["fairness"]) for name, row in by_window.items() if row.get("fairness")],
         "differences": [line for row in by_window.values() for line in row.get("differences", [])],
         "campaign_yaml": yaml.safe_dump(content["run"]["campaign"], sort_keys=False, allow_unicode=True),
     }

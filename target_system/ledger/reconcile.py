@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from target_system.ledger import witnesses
 from target_system.ledger.checks import Difference, Kind, checks, contradictions
+from target_system.ledger.fairness import Fairness, fairness
 from target_system.ledger.projection import WATERMARK
 from target_system.proto import engine_pb2 as pb
 from target_system.proto.engine_pb2_grpc import EngineStub
@@ -52,6 +53,7 @@ class Reconciliation:
     resolved: int
     """... whose fate the ledger told: it has them, or it is complete without them."""
     differences: tuple[Difference, ...]
+    fairness: Fairness
 
     @property
     def agrees(self) -> bool:
@@ -128,5 +130,5 @@ def judge(db: duckdb.DuckDBPyConnection, unsettled: str | None) -> Reconciliatio
     return Reconciliation(
         acknowledged=acknowledged, lost=counts[Kind.LOST], duplicated=counts[Kind.DUPLICATED],
         holes=counts[Kind.HOLE], mismatched=counts[Kind.MISMATCHED], in_doubt=still_open,
-        resolved=doubtful - still_open, differences=tuple(differences),
+        resolved=doubtful - still_open, differences=tuple(differences), fairness=fairness(db),
     )  # fmt: skip
