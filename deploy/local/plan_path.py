@@ -28,7 +28,7 @@ def order_path(site: Site) -> list[PartSpec]:
         *gateways,
         settler(site),
         *(market_data(site, number) for number in range(1, site.topology.market_data.replicas + 1)),
-        *([history(site)] * site.topology.history.replicas),
+        *([history(site)] if site.topology.history.replicas else []),
         haproxy(site),
         *([toxiproxy(site)] if site.topology.links else []),
     ]
