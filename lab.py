@@ -70,6 +70,7 @@ bench.command("ledger")(loadgen.bench_ledger)
 bench.command("compare")(reports.bench_compare)
 bench.command("loadgen")(loadgen.bench_loadgen)
 bench.command("stall")(loadgen.bench_stall)
+bench.command("validity")(loadgen.bench_validity)
 bench.command("overload")(loadgen.bench_overload)
 
 Short = Annotated[

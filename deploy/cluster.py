@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -208,6 +208,10 @@ class Cluster:
         Raises ClusterError if a part does not come back.
         """
         self._ask("restart", RENEW_DEADLINE_S, say, component=component)
+
+    def show_load(self, figures: Mapping[str, Mapping[str, float]]) -> None:
+        """What the generator says of a second, for Prometheus: metric → label (or "") → value; nothing at its end."""
+        self._ask("load", figures=figures)
 
     def signal(self, part: str, signum: int, *, whole: bool = False) -> None:
         """Send a part's process a signal, as a fault; the supervisor then does what the restart policy says.

@@ -120,3 +120,18 @@ def bench_overload(
         figures = measure(Size(seconds_each, overload_s), Path(scratch) / "cluster", say)
     if as_json:
         print_json(figures)
+
+
+def bench_validity(
+    runs: Annotated[int, typer.Option(min=1, help="Of each: starved generators, healthy ones, slow systems.")] = 20,
+    seconds_each: Annotated[int, typer.Option(min=2, help="How long each is loaded.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Does a starved generator make its run invalid, and nothing else? Exits 3 if a verdict was wrong."""
+    from loadgen.bench.validity import Size, measure
+
+    with exit_codes():
+        figures = measure(Size(runs, seconds_each), say)
+    print_figures(figures, as_json)
+    if figures["starved_invalid"] < runs or figures["healthy_invalid"] or figures["slow_invalid"]:
+        raise typer.Exit(Exit.CHECK_FAILED)

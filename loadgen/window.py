@@ -55,7 +55,7 @@ def load(
     log = scratch / "generator.log"
     assignment = assign(cluster, campaign, planned, id_prefix, receipts)
     with Generator(assignment, cluster.group("generator").place, log) as generator:
-        heard = _listen(generator, _Telling(planned.name, show, rest_s))
+        heard = _listen(generator, _Telling(cluster, planned.name, show, rest_s))
     if heard.started is None or heard.noise is None:
         raise GeneratorError("the generator ended without having started")
     noise = heard.noise.noise()
@@ -108,8 +108,9 @@ def assign(cluster: Cluster, campaign: Campaign, planned: PlannedWindow, id_pref
 
 @dataclass(frozen=True, slots=True)
 class _Telling:
-    """Puts each second of load into its place in the campaign."""
+    """Puts each second of load into its place in the campaign, and before Prometheus."""
 
+    cluster: Cluster
     window: str
     show: Show
     rest_s: float
@@ -151,7 +152,23 @@ def _hear(generator: Generator, heard: _Heard, telling: _Telling) -> None:
                 heard.noise = NoiseMeter(report.measured_from_ns, report.measured_until_ns)
             case Second():
                 heard.seconds.append(report)
+                telling.cluster.show_load(figures_of(report))
                 if heard.started and report.t_ns < heard.started.measured_until_ns:
                     telling.tell(report, heard.started, len(heard.seconds))
             case Ended():
                 heard.ended_ns = report.ended_ns
+                telling.cluster.show_load({})
+
+
+def figures_of(second: Second) -> dict[str, dict[str, float]]:
+    """The generator's signals in one second."""
+    return {
+        "generator_offered_total": {"": second.offered},
+        "generator_sent_total": {"": second.sent},
+        "generator_ended_total": dict(second.outcomes),
+        "generator_in_flight": {"": second.in_flight},
+        "generator_lag_seconds": {"": second.lag_ns / 1e9},
+        "generator_schedule_error_p99_seconds": {"": second.schedule_error_p99_ns / 1e9},
+        "generator_wake_lag_p99_seconds": {"": second.wake_lag_p99_ns / 1e9},
+        "generator_latency_seconds": {"0.5": second.p50_ns / 1e9, "0.99": second.p99_ns / 1e9},
+    }

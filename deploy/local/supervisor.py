@@ -29,6 +29,7 @@ from deploy.local.accounting import Account, ClusterCollector, cpu_usage, memory
 from deploy.local.control import Say, serve
 from deploy.local.cpu_groups import CpuGroups, Limit, discover
 from deploy.local.fleet import GENERATOR, Fleet
+from deploy.local.load_figures import LoadFigures
 from deploy.local.logs import keep_bounded
 from deploy.local.plan_beside import GROUP, lacking, targets
 from deploy.local.postgres import LedgerError
@@ -61,6 +62,7 @@ class Supervisor:
         self._events: deque[ClusterEvent] = deque(maxlen=EVENTS_MAX)
         self._fleet = Fleet(self._site(topology, 1), groups, self._happened)
         self._generator_pid: int | None = None
+        self._load = LoadFigures()
         self._changing = asyncio.Lock()
 
     async def up(self, say: Say) -> None:
@@ -75,6 +77,7 @@ class Supervisor:
             entrance.write_text(str(os.getpid()))
         registry = CollectorRegistry()
         registry.register(ClusterCollector(self._accounts, self._groups))
+        registry.register(self._load)
         start_http_server(site.ports["supervisor"], "127.0.0.1", registry)
         await self._fleet.up(say)
         self.note()
@@ -107,6 +110,8 @@ class Supervisor:
                 return self._bound(request["part"], request["cores"])
             case "disk":
                 return self._set_disk(request["part"], request["sync_delay_ns"], request["is_full"])
+            case "load":
+                return self._load.told(request["figures"])
             case "place":
                 return self._place(request["pid"])
             case "down":

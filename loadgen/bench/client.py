@@ -17,6 +17,9 @@ from loadgen.assignment import Assignment, Second, Started, Trading
 from loadgen.bench import BenchError
 from loadgen.generator import ROOT, Generator
 from loadgen.latency import Receipts, read_receipts
+from loadgen.noise import Noise, NoiseMeter
+from loadgen.record import Invalidity
+from loadgen.validity import MeasuredPart, conditions, reasons
 
 BENCH_USERS = 16
 BENCH_RATE_PER_S = 1_000.0
@@ -36,14 +39,27 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One load of a stand-in: the requests due in the measured part, and the whole seconds within it."""
+    """One load of a stand-in."""
 
     receipts: Receipts
     seconds: tuple[Second, ...]
+    part: MeasuredPart
+    noise: Noise
+
+    @property
+    def due(self) -> Receipts:
+        """The requests that were due in the measured part."""
+        intended_ns = self.receipts["intended_ns"]
+        return self.receipts[(intended_ns >= self.part.from_ns) & (intended_ns < self.part.until_ns)]
 
     @property
     def requests_per_core_second(self) -> float:
-        return sum(second.requests for second in self.seconds) / sum(second.cpu_seconds for second in self.seconds)
+        first, last = self.part.from_ns, self.part.until_ns
+        whole = [second for second in self.seconds if first <= second.t_ns and second.t_ns + 10**9 <= last]
+        return sum(second.requests for second in whole) / sum(second.cpu_seconds for second in whole)
+
+    def invalidities(self, allotment_cores: float) -> list[Invalidity]:
+        return reasons("bench", conditions(self.receipts, self.seconds, self.noise, self.part, allotment_cores))
 
 
 @contextlib.contextmanager
@@ -60,24 +76,25 @@ def stand_in(behaviour: str) -> Iterator[int]:
             process.wait(STAND_IN_STOP_S)
 
 
-def measured(assignment: Assignment, place: Callable[[int], None] = lambda _: None) -> Measured:
-    """Raises GeneratorError, BenchError where the stand-in did not answer."""
+def measured(assignment: Assignment, on_start: Callable[[int], None] = lambda _: None) -> Measured:
+    """`on_start` gets the generator's pid when it has started. Raises GeneratorError, BenchError without an answer."""
     with TemporaryDirectory() as scratch:
         file = Path(scratch) / "receipts"
         told = msgspec.structs.replace(assignment, receipts=str(file))
-        with Generator(told, place, Path(scratch) / "log") as generator:
-            reports = list(generator)
+        pids: list[int] = []
+        seconds = []
+        with Generator(told, pids.append, Path(scratch) / "log") as generator:
+            for report in generator:
+                if isinstance(report, Started):
+                    on_start(pids[0])
+                    part = MeasuredPart(report.measured_from_ns, report.measured_until_ns)
+                    noise = NoiseMeter(part.from_ns, part.until_ns)
+                elif isinstance(report, Second):
+                    seconds.append(report)
         receipts = read_receipts(file)
-    (started,) = (report for report in reports if isinstance(report, Started))
-    first, last = started.measured_from_ns, started.measured_until_ns
-    seconds = [report for report in reports if isinstance(report, Second)]
     if not any(second.outcomes.get("ok") for second in seconds):
         raise BenchError("the stand-in answered nothing")
-    within = (receipts["intended_ns"] >= first) & (receipts["intended_ns"] < last)
-    return Measured(
-        receipts[within],
-        tuple(second for second in seconds if first <= second.t_ns and second.t_ns + 10**9 <= last),
-    )
+    return Measured(receipts, tuple(seconds), part, noise.noise())
 
 
 def measure(size: Size) -> dict[str, float]:
@@ -97,5 +114,5 @@ def measure(size: Size) -> dict[str, float]:
         "fasthttpuser_per_s": round(fast),
         "ours_per_s": round(own),
         "ratio": round(own / fast, 2),
-        "schedule_error_p99_ms": round(float(np.quantile(opened.receipts["late_ns"], 0.99)) / 1e6, 3),
+        "schedule_error_p99_ms": round(float(np.quantile(opened.due["late_ns"], 0.99)) / 1e6, 3),
     }

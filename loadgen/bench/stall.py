@@ -95,7 +95,7 @@ def draw(seen: Seen, duration_s: float, image: Path) -> None:
 
 def _latencies_s(assignment: Assignment) -> npt.NDArray[np.float64]:
     with stand_in("stalling") as port:
-        rows = measured(msgspec.structs.replace(assignment, port=port)).receipts
+        rows = measured(msgspec.structs.replace(assignment, port=port)).due
     latencies_s: npt.NDArray[np.float64] = (rows["answered_ns"] - rows["intended_ns"]) / 1e9
     return latencies_s
 

@@ -79,6 +79,7 @@ def test_a_campaign_becomes_a_sealed_run_in_which_every_promise_was_kept(tmp_pat
     for window in run.windows:
         assert run.throughput(window) > 0
         assert run.latency(window, outcome=None).get_total_count() > 0
+        assert run.series("generator_sent_total", window)["value"].max() > 0
         requests = run.series("gateway_request_seconds_count", window)
         assert set(requests["instance"]) == {f"gateway-{n + 1}" for n in range(window.parameters["gateways"])}
         assert run.topologies[window.name]["gateways"]["replicas"] == window.parameters["gateways"]
