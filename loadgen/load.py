@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
+from deploy.documents import Fault
 from loadgen import arrivals
 from loadgen.arrivals import Arrivals
 
@@ -28,6 +29,13 @@ class Load(Section):
     warm_up_s: Annotated[float, Field(ge=0, le=3600)] = 4.0
     duration_s: Annotated[float, Field(gt=0, le=86_400)]
     timeout_s: PositiveFloat = 10.0
+    workers: Annotated[int, Field(gt=0, le=64)] = 1
+    """Generator processes that share the load."""
+
+    def faults(self, cores: int) -> list[Fault]:
+        if self.workers <= cores:
+            return []
+        return [Fault(("load", "workers"), f"is {self.workers}, this machine has {cores} cores; use at most those")]
 
     def with_overrides(self, values: Mapping[str, Any]) -> Self:
         """Dotted name (`users`, `arrivals.rate_per_s`) → value. Raises ValidationError for what does not fit."""

@@ -5,9 +5,10 @@ output: `started` with the borders of the measured part, a `second` each second,
 reason. It stops early on SIGTERM and when its standard input ends, as it does when the lab dies: no generator outlives
 its run.
 
-locust brings the users up and down and counts them. How they wait, send and measure is `loadgen.trader`: locust's own
-pacing and statistics round to milliseconds, and its client costs several times what the requests do. In the open loop
-one user fires the whole schedule (`loadgen.open_loop`): arrivals that wait for nobody are no users.
+locust brings the users up and down and counts them: in this process, or with `workers` above one in several, by its own
+master and worker protocol (`--join HOST:PORT` is a worker). How they wait, send and measure is `loadgen.work`: locust's
+own pacing and statistics round to milliseconds, and its client costs several times what the requests do. In the open
+loop one user a process fires its part of the schedule: arrivals that wait for nobody are no users.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import contextlib
 import errno
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,89 +27,198 @@ from typing import Any
 from locust import FastHttpUser, User, task  # before gevent and the rest: it makes blocking calls cooperative
 from locust.env import Environment
 from locust.exception import StopUser
+from locust.runners import LocalRunner, MasterRunner, Runner
 
 import gevent  # isort: skip
 import gevent.event  # isort: skip
 import msgspec  # isort: skip
 
-from loadgen.assignment import Assignment, Ended, Failed, Report, encode
+from loadgen.assignment import Assignment, Ended, Failed, Report, Second, encode
+from loadgen.crew import Crew, Share, pack
 from loadgen.order_flow import NewOrder
 from loadgen.receipts import OK, ReceiptFile
+from loadgen.timer import Timer
 from loadgen.wire import Requests
 from loadgen.work import SECOND_NS, Times, Work
 from target_system.orders import Lots, OrderType, Side, Ticks
 
+LOCAL = "127.0.0.1"
 LEAD_NS = 500_000_000
 """From the assignment to the first request: all users are up by then."""
+LEAD_OF_WORKERS_NS = 1_500_000_000
+JOIN_DEADLINE_S = 60.0
+SHARE_TAKES_NS = 250_000_000
+"""From a second's end until every worker has said what it was."""
+FAREWELL_S = 0.5
 LINGER_S = 1.0
 """Beyond the last request's deadline before users are killed."""
 READABLE = 1
 
 
 class Generator:
-    """One window's load. `run` returns when every user has ended, or soon after `stop` was set."""
+    """One window's load from this process. `run` returns when every user has ended, or soon after `stop` was set."""
 
     def __init__(self, assignment: Assignment, receipts: ReceiptFile) -> None:
         self._assignment, self._receipts = assignment, receipts
-        self._times = Times.of(assignment, time.time_ns() + LEAD_NS)
-        self._work = Work(assignment, self._times)
-        self._failure: BaseException | None = None
         self.stop = gevent.event.Event()
 
     def run(self) -> None:
         """Raises OSError where the receipts cannot be written, and whatever a user died of."""
-        work, times = self._work, self._times
+        told = self._assignment
+        times = Times.of(told, time.time_ns() + LEAD_NS)
+        work = Work(told, times)
         say(times.started())
-        gevent.get_hub().SYSTEM_ERROR = (Exception, KeyboardInterrupt)  # a callback's error ends `run`
-        runner = self._environment().create_local_runner()
-        watchers: list[Any] = [
-            gevent.spawn(work.watch_wake_ups),
-            gevent.spawn(stop_with_stdin, self.stop),
-        ]
-        users = self._assignment.users if self._assignment.arrivals is None else 1
+        kind = fast_http_user(told, work) if told.is_fast_http_user else trader_user(work.tasks)
+        runner = Environment(user_classes=[kind], catch_exceptions=False).create_local_runner()
+        end_on_errors(runner)
+        users = told.users if told.arrivals is None else 1
         runner.start(users, spawn_rate=users)
         if runner.spawning_greenlet:
             runner.spawning_greenlet.join()
+        with watching(work.watch_wake_ups, lambda: stop_with_stdin(self.stop)):
+            for second in seconds_of(work, self.stop, runner, last_ns(told, times)):
+                self._receipts.write(work.rows.take())
+                say(second)
+        say(Ended(time.monotonic_ns() + times.to_wall_ns, not self.stop.is_set()))
+
+
+class Master:
+    """One window's load from several processes. It sends nothing itself."""
+
+    def __init__(self, assignment: Assignment, receipts: ReceiptFile) -> None:
+        self._assignment, self._receipts = assignment, receipts
+        self.stop = gevent.event.Event()
+
+    def run(self) -> None:
+        """Raises OSError where the receipts cannot be written or the workers do not come (TimeoutError)."""
+        told = self._assignment
+        environment = Environment(user_classes=[trader_user(lambda: iter(()))], catch_exceptions=False)
+        runner = environment.create_master_runner(LOCAL, 0)
+        with hired(told, runner.server.port), watching(lambda: stop_with_stdin(self.stop)):
+            workers = await_workers(runner, told.workers)
+            crew = Crew(workers)
+            runner.register_message("share", lambda environment, msg: crew.heard(msg.node_id, msg.data["packed"]))  # noqa: ARG005
+            times = Times.of(told, time.time_ns() + LEAD_OF_WORKERS_NS)
+            say(times.started())
+            for index, worker in enumerate(workers):
+                part = msgspec.structs.replace(told, worker=index, in_flight_max=-(-told.in_flight_max // told.workers))
+                whole = {"assignment": encode(part), "starts_ns": times.starts_ns + times.to_wall_ns}
+                runner.send_message("assignment", whole, client_id=worker)
+            users = told.users if told.arrivals is None else told.workers
+            runner.start(users, spawn_rate=users)
+            self._listen(crew, times, last_ns(told, times))
+            runner.quit()
+        say(Ended(time.monotonic_ns() + times.to_wall_ns, not self.stop.is_set()))
+
+    def _listen(self, crew: Crew, times: Times, until_ns: int) -> None:
         second_ns = times.starts_ns
-        while not self.stop.is_set() and runner.user_count and time.monotonic_ns() < self._last_ns:
-            self.stop.wait(max(second_ns + SECOND_NS - time.monotonic_ns(), 0) / SECOND_NS)
-            self._report(second_ns)
+        is_over = False
+        while not is_over:
+            is_over = self.stop.is_set() or crew.has_ended or time.monotonic_ns() > until_ns
+            self.stop.wait(max(second_ns + SECOND_NS + SHARE_TAKES_NS - time.monotonic_ns(), 0) / SECOND_NS)
+            rows, second = crew.take(second_ns + times.to_wall_ns)
+            self._receipts.write(rows)
+            say(second)
             second_ns += SECOND_NS
-        is_whole = not self.stop.is_set()
-        runner.quit()
+
+
+class Worker:
+    """Joins a master, does its part of one window, and goes."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = (host, port)
+        self._told: gevent.event.AsyncResult[Any] = gevent.event.AsyncResult()
+        self._work: Work | None = None
+        self.stop = gevent.event.Event()
+
+    def run(self) -> None:
+        environment = Environment(user_classes=[trader_user(self._tasks)], catch_exceptions=False)
+        runner = environment.create_worker_runner(*self._address)
+        runner.register_message("assignment", lambda environment, msg: self._told.set(msg.data))  # noqa: ARG005
+        end_on_errors(runner)
+        whole: dict[str, Any] = self._told.get(timeout=JOIN_DEADLINE_S)  # type: ignore[assignment]
+        told = msgspec.json.decode(whole["assignment"], type=Assignment)
+        times = Times.of(told, whole["starts_ns"])
+        self._work = work = Work(told, times)
+        environment.events.quit.add_listener(lambda **_: self.stop.set())  # type: ignore[no-untyped-call]
+        with watching(work.watch_wake_ups, lambda: stop_with_stdin(self.stop)):
+            Timer().sleep_until(times.starts_ns)
+            for second in seconds_of(work, self.stop, runner, last_ns(told, times)):
+                runner.send_message("share", {"packed": pack(Share(second, work.rows.take()))})
+        runner.send_message("share", {"packed": pack(Share(None, work.rows.take()))})
+        gevent.sleep(FAREWELL_S)
+
+    def _tasks(self) -> Iterator[Callable[[], None]]:
+        """Users are only started when every worker has its assignment."""
+        while self._work is None:
+            gevent.sleep(0.01)
+        return self._work.tasks()
+
+
+def seconds_of(work: Work, stop: gevent.event.Event, runner: Runner, until_ns: int) -> Iterator[Second]:
+    """One after the other, until every user has ended; then the last, cut short. Ends the users."""
+    second_ns = work.times.starts_ns
+    while not stop.is_set() and runner.user_count and time.monotonic_ns() < until_ns:
+        stop.wait(max(second_ns + SECOND_NS - time.monotonic_ns(), 0) / SECOND_NS)
+        yield work.second(second_ns)
+        second_ns += SECOND_NS
+    runner.stop() if isinstance(runner, LocalRunner) else runner.stop_users(runner.user_classes_count)
+    yield work.second(second_ns)
+
+
+def last_ns(told: Assignment, times: Times) -> int:
+    return times.until_ns + int((told.timeout_s + LINGER_S) * SECOND_NS)
+
+
+def end_on_errors(runner: Runner) -> None:
+    """An error of a user or of a callback is raised where the generator runs, and ends it."""
+    gevent.get_hub().SYSTEM_ERROR = (Exception, KeyboardInterrupt)
+    main = gevent.getcurrent()
+    runner.environment.events.user_error.add_listener(  # type: ignore[no-untyped-call]
+        lambda exception, **_: gevent.get_hub().loop.run_callback(main.throw, exception)
+    )
+
+
+@contextlib.contextmanager
+def watching(*jobs: Callable[[], None]) -> Iterator[None]:
+    watchers: list[Any] = [gevent.spawn(job) for job in jobs]
+    try:
+        yield
+    finally:
         gevent.killall(watchers)
-        self._report(second_ns)
-        if self._failure:
-            raise self._failure
-        say(Ended(time.monotonic_ns() + times.to_wall_ns, is_whole))
-
-    @property
-    def _last_ns(self) -> int:
-        return self._times.until_ns + int((self._assignment.timeout_s + LINGER_S) * SECOND_NS)
-
-    def _report(self, second_ns: int) -> None:
-        self._receipts.write(self._work.rows.take())
-        say(self._work.second(second_ns))
-
-    def _environment(self) -> Environment:
-        if self._assignment.is_fast_http_user:
-            kind = fast_http_user(self._assignment, self._work)
-        else:
-            kind = trader_user(self._work.tasks())
-        environment = Environment(user_classes=[kind], catch_exceptions=False)
-        environment.events.user_error.add_listener(self._fail)  # type: ignore[no-untyped-call]
-        return environment
-
-    def _fail(self, exception: BaseException, **_: Any) -> None:
-        self._failure = self._failure or exception
-        self.stop.set()
 
 
-def trader_user(tasks: Iterator[Callable[[], None]]) -> type[User]:
+@contextlib.contextmanager
+def hired(told: Assignment, port: int) -> Iterator[None]:
+    """The workers of this machine; they end when we do, by the end of their standard input."""
+    command = [sys.executable, "-m", "loadgen.users", "--join", f"{LOCAL}:{port}"]
+    with contextlib.ExitStack() as workers:
+        for _ in range(told.workers):
+            worker = workers.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL))
+            assert worker.stdin is not None
+            workers.callback(worker.stdin.close)
+        yield
+
+
+def await_workers(runner: MasterRunner, count: int) -> list[str]:
+    deadline_ns = time.monotonic_ns() + int(JOIN_DEADLINE_S * SECOND_NS)
+    while len(runner.clients.ready) < count:
+        if time.monotonic_ns() > deadline_ns:
+            raise TimeoutError(errno.ETIMEDOUT, f"{len(runner.clients.ready)} of {count} workers came")
+        gevent.sleep(0.05)
+    return sorted(client.id for client in runner.clients.ready)
+
+
+def trader_user(tasks: Callable[[], Iterator[Callable[[], None]]]) -> type[User]:
+    """Each user takes the next task; `tasks` is asked when the first one starts."""
+    left: list[Iterator[Callable[[], None]]] = []
+
     class TraderUser(User):
         @task
         def trade(self) -> None:
-            next(tasks)()
+            if not left:
+                left.append(tasks())
+            next(left[0])()
             raise StopUser
 
     return TraderUser
@@ -156,13 +267,17 @@ def take_precedence() -> None:
 
 def main() -> int:
     take_precedence()
+    if sys.argv[1:2] == ["--join"]:
+        host, _, port = sys.argv[2].rpartition(":")
+        Worker(host, int(port)).run()
+        return 0
     try:
         assignment = msgspec.json.decode(sys.stdin.buffer.readline(), type=Assignment)
         receipts = ReceiptFile(Path(assignment.receipts))
     except (msgspec.DecodeError, OSError) as error:
         say(Failed(f"no assignment that can be followed: {error}", is_full(error)))
         return 2
-    generator = Generator(assignment, receipts)
+    generator = Master(assignment, receipts) if assignment.workers > 1 else Generator(assignment, receipts)
     gevent.signal_handler(signal.SIGTERM, generator.stop.set)
     gevent.signal_handler(signal.SIGINT, generator.stop.set)
     try:

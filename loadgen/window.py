@@ -76,7 +76,13 @@ def load(
         return None
     quota = planned.topology.generator.cpu_cores
     return Loaded(
-        window, id_prefix, read_receipts(receipts), tuple(heard.seconds), noise, quota or 1.0, heard.cut_ns is not None
+        window,
+        id_prefix,
+        read_receipts(receipts),
+        tuple(heard.seconds),
+        noise,
+        quota or float(planned.load.workers),
+        heard.cut_ns is not None,
     )
 
 
@@ -92,6 +98,7 @@ def assign(cluster: Cluster, campaign: Campaign, planned: PlannedWindow, id_pref
         think_time_s=load.think_time_s,
         arrivals=load.arrivals.model_dump(mode="json") if load.arrivals else None,
         in_flight_max=load.in_flight_max,
+        workers=load.workers,
         warm_up_s=load.warm_up_s,
         duration_s=load.duration_s,
         timeout_s=load.timeout_s,
