@@ -93,6 +93,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be run and how long it takes; run nothing.")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Generator processes that share the load; at most one a core.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a campaign to a sealed run and its report. Exits 3 if the reconciliation fails, 4 if the run is invalid.
@@ -102,7 +105,7 @@ def run(
     if dry_run:
         loadgen.foretell(campaign, short, as_json)
         return
-    finished, lines = run_and_report(campaign, short)
+    finished, lines = run_and_report(campaign, short, workers)
     for line in lines:
         say(line)
     if as_json:
@@ -188,7 +191,7 @@ def reference() -> None:
     print(command_reference(), end="")
 
 
-def run_and_report(campaign: Path, short: bool) -> tuple[Run, list[str]]:
+def run_and_report(campaign: Path, short: bool, workers: int | None = None) -> tuple[Run, list[str]]:
     """The sealed run, and the lines that close it for people."""
     from analysis.bottleneck import verdict
     from loadgen.campaign import Campaign
@@ -199,7 +202,8 @@ def run_and_report(campaign: Path, short: bool) -> tuple[Run, list[str]]:
     from reports.report import write
 
     with exit_codes(), shown(people, say) as show:
-        path = run_campaign(Campaign.read(campaign, short), RUNS_DIRECTORY, CLUSTER_DIRECTORY, say, show)
+        read = Campaign.read(campaign, short).with_workers(workers)
+        path = run_campaign(read, RUNS_DIRECTORY, CLUSTER_DIRECTORY, say, show)
         finished = Run.open(path)
         page = write(path)
         boards.draw_beside(path)

@@ -103,6 +103,15 @@ class Campaign(Section):
         )
         return self.model_copy(update={**change, "load": load, "short": None})
 
+    def with_workers(self, workers: int | None) -> Campaign:
+        """Loaded by so many generator processes; None leaves it as it is. Raises CampaignError."""
+        if workers is None:
+            return self
+        load = self.load.model_copy(update={"workers": workers})
+        if faults := load.faults(_cores()):
+            raise CampaignError(documents.fault_text(fault) for fault in faults)
+        return self.model_copy(update={"load": load})
+
     def as_yaml(self) -> str:
         return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
 
@@ -148,21 +157,28 @@ class Campaign(Section):
     def _misfits(self, base: Topology, parameters: Mapping[str, Any]) -> Iterator[Fault]:
         named = configuration_name(parameters)
         try:
-            _, topology = self._configured(base, parameters)
+            load, topology = self._configured(base, parameters)
         except TopologyError as error:
             yield from (Fault(("sweep",), f"{named}: {fault}") for fault in error.faults)
         except ValidationError as error:
             yield from (
-                Fault(("sweep", f"load.{fault.where[0]}"), fault.what) for fault in documents.field_faults(Load, error)
+                Fault(("sweep", ".".join(["load", *(str(part) for part in self._swept(fault.where))])), fault.what)
+                for fault in documents.field_faults(Load, error)
             )
         else:
-            cores = len(os.sched_getaffinity(0))
+            cores = _cores()
+            yield from load.faults(cores)
             yield from (Fault(("sweep",), f"{named}: {documents.fault_text(f)}") for f in topology.faults(cores))
             if self.flow.accounts > topology.accounts:
                 yield Fault(
                     ("flow", "accounts"),
                     f"is {self.flow.accounts}; the topology has {topology.accounts}, use at most those",
                 )
+
+    def _swept(self, where: documents.Where) -> documents.Where:
+        """The swept name that a fault of the load is about: `arrivals.rate_per_s`, without the kind in between."""
+        known = [key.removeprefix("load.").split(".") for key in self.sweep]
+        return next((tuple(names) for names in known if names[0] == where[0] and names[-1] == where[-1]), where)
 
     def _configurations(self) -> Iterator[dict[str, Any]]:
         for values in itertools.product(*self.sweep.values()):
@@ -174,6 +190,10 @@ class Campaign(Section):
         of_topology = {key: value for key, value in parameters.items() if not key.startswith("load.")}
         load = self.load.with_overrides(of_load)
         return load, base.with_overrides({**self.overrides, **of_topology})
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def configuration_name(parameters: Mapping[str, Any]) -> str:

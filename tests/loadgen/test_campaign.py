@@ -107,3 +107,49 @@ def test_the_example_of_the_reference_is_a_campaign(tmp_path: Path) -> None:
 def test_a_campaign_written_as_run_reads_back_as_itself(tmp_path: Path) -> None:
     campaign = Campaign.read(written(tmp_path, GOOD))
     assert Campaign.read(written(tmp_path, campaign.as_yaml())) == campaign
+
+
+OPEN = """\
+name: open
+title: An open loop
+topology: unbounded
+sweep:
+  load.arrivals.rate_per_s: [100, 200]
+load:
+  arrivals: {kind: poisson, rate_per_s: 50}
+  duration_s: 10
+"""
+
+
+def test_an_open_loop_is_swept_by_its_rate(tmp_path: Path) -> None:
+    plan = Campaign.read(written(tmp_path, OPEN)).plan()
+    assert [(window.name, window.load.rate_per_s(1)) for window in sorted(plan, key=lambda w: w.name)] == [
+        ("arrivals.rate_per_s=100/1", 100.0),
+        ("arrivals.rate_per_s=200/1", 200.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("rate_per_s: 50", "rate_per_s: -5", "c.yaml:7: load.arrivals.rate_per_s: is -5; use a number above 0"),
+        (
+            "rate_per_s: 50",
+            "rate_per_s: 1000000",
+            "c.yaml:7: load.arrivals.rate_per_s: is 1000000; use 100000.0 or less",
+        ),
+        ("[100, 200]", "[0]", "c.yaml:5: sweep.load.arrivals.rate_per_s: is 0; use a number above 0"),
+        ("poisson", "tides", "load.arrivals: "),
+        ("  duration_s", "  users: 4\n  duration_s", "c.yaml:6: load: has both users and arrivals; keep one"),
+        ("  arrivals: {kind: poisson, rate_per_s: 50}\n", "", "load: is empty; say users or arrivals"),
+        ("  duration_s", "  workers: 64\n  duration_s", "c.yaml:8: load.workers: is 64, this machine has"),
+    ],
+)
+def test_a_fault_of_an_open_loop_names_the_place_and_the_remedy(tmp_path: Path, old: str, new: str, said: str) -> None:
+    found = faults(tmp_path, OPEN.replace(old, new))
+    assert [fault for fault in found if said in fault], found
+
+
+def test_more_workers_than_cores_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(CampaignError, match=r"load\.workers: is 64, this machine has"):
+        Campaign.read(written(tmp_path, OPEN)).with_workers(64)
