@@ -1,6 +1,6 @@
 """What was asked of the cluster, what it carried, and whether the generator can be believed."""
 
-from dashboards.model import Board, Kind
+from dashboards.model import Board
 from dashboards.overview import ORDERS, REQUESTS
 from dashboards.panels import level, lines, rate, rate_of, saturation
 
@@ -42,12 +42,24 @@ BOARD = Board(
             title="Clients connected",
         ),
         lines(
+            "Turned away or failed",
+            "events/s",
+            {
+                "throttled (429)": rate_of("haproxy_frontend_requests_denied_total", 'proxy="orders"'),
+                "4xx": rate_of("haproxy_backend_http_responses_total", 'proxy="gateways",code="4xx"'),
+                "5xx": rate_of("haproxy_backend_http_responses_total", 'proxy="gateways",code="5xx"'),
+            },
+            "What clients got that was no answer to their order.",
+            "429: the throttle of the topology. 5xx: see the board Order path. 4xx: the load itself is wrong.",
+            width=12,
+        ),
+        lines(
             "Stolen by other machines",
             "share",
             {"stolen": rate_of("cluster_host_cpu_seconds_total", 'mode="steal"') + " / max(cluster_host_cores)"},
             "CPU time that the hypervisor gave to others.",
             "Above 2 % a run is invalid.",
-            kind=Kind.LINES,
+            width=12,
         ),
     ),
 )

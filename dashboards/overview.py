@@ -17,8 +17,8 @@ from dashboards.panels import (
 )
 from target_system.slo import AVAILABILITY, LATENCY
 
-PATH = 'component=~"haproxy|gateway|engine|ledger|redis|settler"'
-FILLED = 'component=~"haproxy|gateway|engine|ledger|redis|settler|generator"'
+PATH = 'component=~"haproxy|gateway|engine|ledger|redis|settler|market-data|history"'
+FILLED = PATH.replace("settler", "settler|generator")
 ORDERS = 'endpoint!~"GET .*"'
 REQUESTS = rate_of("gateway_request_seconds", ORDERS)
 ANSWERS = f'min by (component, instance) ({{__name__=~"up|pg_up|redis_up|cluster_up",{PATH}}})'
@@ -74,10 +74,10 @@ BOARD = Board(
     "Where the time of an order goes at a glance, and which component to look at next.",
     (
         stat(
-            "Orders and cancels answered",
+            "Answered",
             "requests/s",
             Query(REQUESTS),
-            "By all gateways.",
+            "Orders and cancels, by all gateways.",
             "If it fell: look at silent parts first, then at the fullest.",
         ),
         stat(

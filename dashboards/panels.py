@@ -132,6 +132,7 @@ def waits(red: str, **more: Any) -> Panel:
     """Sessions of Postgres that are at work, by what they wait for; sampled more often than it is scraped."""
     samples = rate_of("ledger_wait_samples_total", 'type!="Client"', "type, event")
     expr = f"{samples} / scalar(max(rate(ledger_wait_ticks_total{EVERY})))"
+    expr = f'label_replace({expr}, "event", "(at work)", "type", "CPU")'
     meaning = "Active sessions by wait event, on average; CPU: none, they work."
     return Panel(
         "What Postgres waits for", Kind.STACK, "sessions", (Query(expr, "{{type}} {{event}}"),), meaning, red, **more

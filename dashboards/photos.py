@@ -39,7 +39,7 @@ CHROMIUM_DEADLINE_S = 60.0
 CHROMIUM = (
     "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-    "--virtual-time-budget=3000",
+    "--virtual-time-budget=3000", "--no-proxy-server",
 )  # fmt: skip
 
 STRUCK = CAMPAIGN.model_copy(update={"overrides": {"ledger.disk_faults": True, "engine.disk_faults": True}})

@@ -73,7 +73,7 @@ class Plot {
     const { pen } = this, [first, last] = this.range(), isStack = this.panel.kind === "stack" && this.alone === null;
     let top = 0;
     for (const s of this.seen()) for (let i = first; i <= last; i++) top = Math.max(top, (isStack ? this.tops.get(s)[i] : s.values[i]) || 0);
-    const steps = niceSteps(Math.max(top, 1e-12), Math.max(Math.floor(this.height / 34), 2));
+    const steps = niceSteps(top || 1, Math.max(Math.floor(this.height / 34), 2));
     this.max = steps[steps.length - 1] || 1;
     pen.textAlign = "right";
     for (const value of steps) {

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from dashboards.catalogue import BY_NAME
 from dashboards.live import BoardsServer
+from dashboards.photos import CHROMIUM
 from dashboards.queries import Sources, Span
 
 
@@ -40,6 +44,14 @@ def test_a_board_is_answered_panel_by_panel(server: httpx.Client, span: Span) ->
     titles = [panel.title for panel in BY_NAME["overview"].panels]
     answering = answer["panels"][titles.index("Does each part answer")]["series"]
     assert {"engine", "gateway-1", "haproxy"} <= {line["name"] for line in answering}
+
+
+def test_a_browser_draws_what_the_server_answers(server: httpx.Client, span: Span, tmp_path: Path) -> None:
+    seen = f"#board=order_path&from={span.from_s * 1000:.0f}&to={span.until_s * 1000:.0f}"
+    command = [*CHROMIUM, f"--user-data-dir={tmp_path}", "--dump-dom", f"{server.base_url}/{seen}"]
+    drawn = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert re.findall(r'<a [^>]*class="here">([^<]+)</a>', drawn) == ["Order path"]
+    assert "<canvas" in drawn
 
 
 def test_a_choice_narrows_the_answer(server: httpx.Client, span: Span) -> None:

@@ -13,15 +13,11 @@ import pytest
 
 from dashboards import sealed
 from dashboards.catalogue import BOARDS, BY_NAME
+from dashboards.photos import CHROMIUM
 from dashboards.queries import Sources, Span
 from dashboards.verify import verify
 from loadgen.record import Run
 from tests.dashboards.conftest import GOLDEN
-
-CHROMIUM = (
-    "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--virtual-time-budget=2000",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
