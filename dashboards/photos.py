@@ -27,9 +27,9 @@ from deploy.faults.catalogue import fault_from
 from deploy.faults.fault import inflicted
 from deploy.local.control import Say
 
-SEEN_S = 34.0
-CALM_S = 24.0
-STRUCK_S = 12.0
+SEEN_S = 26.0
+CALM_S = 16.0
+STRUCK_S = 10.0
 """The picture is taken this long into a fault, before it ends."""
 SCRAPED_S = 1.5
 WIDTH_PX = 1360
@@ -52,7 +52,7 @@ FAULT_OF_BOARD: dict[str, dict[str, Any]] = {
     "engine": {"kind": "slow_sync", "part": "engine", "delay_ms": 20},
     "redis": {"kind": "freeze", "part": "redis"},
     "load": {"kind": "cpu_quota", "part": "gateway-1", "cores": 0.1},
-    "slo": {"kind": "cpu_quota", "part": "ledger-1", "cores": 0.1},
+    "slo": {"kind": "table_lock"},
     "host": {"kind": "cpu_hog", "processes": 4},
 }
 """What each board is made to show, beside calm."""
