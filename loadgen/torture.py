@@ -37,9 +37,7 @@ DISK_FULL_S = 2.0
 RESET_S = 0.5
 RECOVERY_DEADLINE_S = 60.0
 POLL_S = 0.02
-PROJECTED = ("redis", "settler")
-"""An order has gone through these once Redis has it."""
-BESIDE = ("market-data", "history")
+BESIDE = ("settler", "market-data", "history")
 """No order goes through these: they are back once another process answers."""
 
 
@@ -151,7 +149,7 @@ def strike(cluster: Cluster, blow: Strike, probe: Probe, outcome: Outcome) -> fl
 def await_order_through(cluster: Cluster, part: str, probe: Probe, deadline: float) -> None:
     """Raises NotAcknowledgedError."""
     sequence = probe.insist(deadline, part if part.startswith("gateway-") else "haproxy")
-    while part in PROJECTED and applied_up_to(cluster) < sequence:
+    while part == "redis" and applied_up_to(cluster) < sequence:
         if time.monotonic() > deadline:
             raise NotAcknowledgedError(f"Redis has not got sequence {sequence} in time")
         time.sleep(POLL_S)

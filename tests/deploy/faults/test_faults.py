@@ -42,7 +42,8 @@ from deploy.topology import Topology
 from tests.deploy.live import SMALL, until
 
 TOPOLOGY = SMALL.with_overrides({
-    "links": ["gateway-ledger", "haproxy-gateway"], "ledger.disk_faults": True, "engine.disk_faults": True,
+    "links": ["gateway-ledger", "gateway-engine", "gateway-redis", "haproxy-gateway"],
+    "ledger.disk_faults": True, "engine.disk_faults": True,
     "engine.restarts.hung_after_s": 1.0, "engine.restarts.backoff_max_s": 0.2, "gateways.restarts.hung_after_s": 1.0,
     "gateways.restarts.hung_restart": True,
 })  # fmt: skip
@@ -166,6 +167,7 @@ def test_a_hung_part_is_restarted_where_the_topology_says_so(cluster: Cluster) -
     "fault",
     [
         Latency(link="gateway-ledger", latency_ms=SLOW_MS),
+        Latency(link="gateway-engine", latency_ms=SLOW_MS),
         Latency(link="haproxy-gateway", latency_ms=SLOW_MS, stream="upstream"),
         SlowSync(part="ledger-1", delay_ms=SLOW_MS),
         SlowSync(part="engine", delay_ms=SLOW_MS),
@@ -177,6 +179,11 @@ def test_what_makes_orders_slow_does_so_until_it_is_reverted(cluster: Cluster, f
     with inflicted(cluster, fault):
         assert fastest_ms(cluster, tries=2) >= SLOW_MS
     assert fastest_ms(cluster) < SLOW_MS
+
+
+def test_a_slow_way_to_redis_delays_an_answer_no_longer_than_its_deadline(cluster: Cluster) -> None:
+    with inflicted(cluster, Latency(link="gateway-redis", latency_ms=2_000)):
+        assert 90 <= fastest_ms(cluster, tries=1) < 2_000
 
 
 def test_a_link_of_little_bandwidth_makes_an_answer_slow(cluster: Cluster) -> None:
