@@ -55,6 +55,7 @@ class Secrets:
     redis_url: str
     redis_password_file: Path
     grafana_password_file: Path
+    aws_credentials: Path  # JSON: access key → secret key, of the SNS front
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,7 @@ class Cluster:
             self._described["redis_url"],
             folder / "redis_password",
             folder / "grafana_password",
+            folder / "aws_credentials.json",
         )
 
     def address(self, part: str) -> str:

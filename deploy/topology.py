@@ -181,6 +181,10 @@ class Observability(Component):
     wait_sampler: bool = True
     redis_exporter: bool = True
     process_exporter: bool = True
+    sns: bool = Field(default=False, description="the SNS front, SQS, and the subscribers of alerts")
+    sns_time_scale: PositiveFloat = Field(
+        default=10.0, description="pauses between retries and periods of CloudWatch alarms are divided by it"
+    )
     boards: bool = Field(default=True, description="a Grafana found on this machine, else the lab's own rendering")
 
 
@@ -256,6 +260,7 @@ class Topology(Section):
         on = self.observability
         beside = ["supervisor"]
         beside += ["prometheus"] * on.prometheus + ["alertmanager"] * on.alertmanager
+        beside += ["sqs", "sns", "subscribers"] * on.sns
         beside += ["loki", "loki-grpc"] * on.loki
         beside += ["collector", "collector-grpc", "collector-metrics", "collector-health"] * on.collector
         beside += ["node-exporter"] * on.node_exporter + ["process-exporter"] * on.process_exporter

@@ -82,6 +82,8 @@ class Front:
         body = await request.body()
         if len(body) > BODY_BYTES_MAX:
             return Response(status_code=413)
+        if not body and not request.url.query and "authorization" not in request.headers:
+            return Response("speak to it as to AWS\n", 400)  # whoever looks whether somebody is here
         asked = HttpRequest(request.method, str(request.url), dict(request.headers), body)
         who = claimed(asked)
         service = who.service if who else "sns"

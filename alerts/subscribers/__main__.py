@@ -65,8 +65,9 @@ class Subscribers:
         self._sns, sqs = self._client("sns"), self._client("sqs")
         self._reader = QueueReader(self.inbox, sqs, settings.queue)
         self._subscribing = Subscribing(
-            self._sns, self._reader, f"{self._url}{PATH}", self._function_arn(REMEDIATION), settings
-        )
+            self._sns, self._client("cloudwatch"), self._reader, f"{self._url}{PATH}", self._function_arn(REMEDIATION),
+            settings,
+        )  # fmt: skip
 
     def _client(self, service: str) -> Any:
         key, secret = next(iter(json.loads(self._settings.credentials_file.read_text()).items()))

@@ -1,4 +1,4 @@
-"""At start: the topics, the queue and the subscriptions, as any client makes them; again until SNS takes them."""
+"""At start, as any client: topics, the queue, subscriptions, billing alarms; again until SNS takes them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from alerts.cloudwatch.definitions import BILLING, read_alarms
 from alerts.subscribers.queue_reader import QueueReader
 from alerts.subscribers.settings import SubscribersSettings
 
@@ -18,9 +19,16 @@ class Subscribing:
     """`done` once SNS says that everybody is subscribed and has confirmed."""
 
     def __init__(
-        self, sns: Any, reader: QueueReader, receiver_url: str, function_arn: str, settings: SubscribersSettings
+        self,
+        sns: Any,
+        cloudwatch: Any,
+        reader: QueueReader,
+        receiver_url: str,
+        function_arn: str,
+        settings: SubscribersSettings,
     ) -> None:
-        self._sns, self._reader, self._receiver_url = sns, reader, receiver_url
+        self._sns, self._cloudwatch = sns, cloudwatch
+        self._reader, self._receiver_url = reader, receiver_url
         self._function_arn, self._settings = function_arn, settings
         self.done = False
 
@@ -36,6 +44,8 @@ class Subscribing:
     def _subscribe(self) -> bool:
         queue = self._reader.arn()
         topics = [self._sns.create_topic(Name=name)["TopicArn"] for name in self._settings.topics]
+        for alarm in read_alarms(BILLING, {topic.rpartition(":")[2]: topic for topic in topics}):
+            self._cloudwatch.put_metric_alarm(**alarm)
         for topic in topics:
             ends = {"http": self._receiver_url, "sqs": queue}
             if topic.rpartition(":")[2] == self._settings.remediated_topic:

@@ -18,6 +18,7 @@ from deploy.render import render
 GROUP = "observability"
 GO_COLLECTS_SELDOM = {"GOGC": "400", "GOMEMLIMIT": "512MiB"}
 """For the servers written in Go: memory, within a bound, in exchange for CPU that the order path can use."""
+AWS_ACCOUNT, AWS_REGION = "123456789012", "us-east-1"
 OBSERVABILITY = Path(__file__).parents[1] / "observability"
 RULES = Path(__file__).parents[2] / "alerts" / "rules"
 NODE_COLLECTORS = (
@@ -39,6 +40,8 @@ def beside_path(site: Site) -> list[PartSpec]:
         "redis_exporter": redis_exporter,
     }
     specs = [make(site) for server, make in makers.items() if site.has(server)]
+    if site.has("sns"):
+        specs += sns_parts(site)
     if site.has("postgres_exporter"):
         specs += [postgres_exporter(site, shard) for shard in site.shards]
     if site.has("boards") and site.has("prometheus"):
@@ -85,6 +88,8 @@ def targets(site: Site) -> list[dict[str, Any]]:
     for server, (listener, component, instance) in beside.items():
         if site.has(server):
             named[listener] = (component, instance)
+    if site.has("sns"):
+        named |= {name: (name, name) for name in ("sns", "subscribers")}
     if site.has("postgres_exporter"):
         named |= {f"postgres-exporter-{shard}": ("ledger", f"ledger-{shard}") for shard in site.shards}
     if site.has("wait_sampler"):
@@ -136,8 +141,64 @@ def alertmanager(site: Site) -> PartSpec:
         "--log.format=json",
         "--log.level=warn",
     )
-    files = {path: render("observability/alertmanager.yml")}
+    access_key, secret_key = next(iter(json.loads(site.secrets.aws_credentials.read_text()).items()))
+    config = render(
+        "observability/alertmanager.yml",
+        sns_url=f"http://{HOST}:{site.ports['sns']}" if site.has("sns") else "",
+        topics=f"arn:aws:sns:{AWS_REGION}:{AWS_ACCOUNT}",
+        region=AWS_REGION,
+        access_key=access_key,
+        secret_key=secret_key,
+        messages=OBSERVABILITY / "sns.tmpl",
+    )
+    files = {path: config}
     return _beside(site, "alertmanager", command, Ready(port, "/-/ready"), files=files)
+
+
+def sns_parts(site: Site) -> list[PartSpec]:
+    """SQS, the front before it, and who listens; they find one another by address and start in any order."""
+    sqs, sns, subscribers = (site.ports[name] for name in ("sqs", "sns", "subscribers"))
+    told = {
+        "ACCOUNT": AWS_ACCOUNT,
+        "REGION": AWS_REGION,
+        "CREDENTIALS_FILE": str(site.secrets.aws_credentials),
+        "TIME_SCALE": str(site.topology.observability.sns_time_scale),
+    }
+    front = told | {
+        "PORT": str(sns),
+        "STATE_FILE": str(site.layout.data / "sns.sqlite"),
+        "SQS_URL": f"http://{HOST}:{sqs}",
+        "LAMBDA_URL": f"http://{HOST}:{subscribers}",
+    }
+    listening = told | {
+        "PORT": str(subscribers),
+        "SNS_URL": f"http://{HOST}:{sns}",
+        "CLUSTER_DIRECTORY": str(site.layout.directory),
+        "LOG_DIRECTORY": str(site.layout.logs),
+    }
+    moto = (sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(sqs))
+    modules = {name: (sys.executable, "-m", f"alerts.{name}") for name in ("sns", "subscribers")}
+    return [
+        _beside(site, "sqs", moto, Ready(sqs, "/moto-api/")),
+        _beside(
+            site,
+            "sns",
+            (sys.executable, "-m", "alerts.sns"),
+            Ready(sns, "/healthz"),
+            environment=prefixed("SNS", front),
+        ),
+        _beside(
+            site,
+            "subscribers",
+            modules["subscribers"],
+            Ready(subscribers, "/readyz"),
+            environment=prefixed("SUBSCRIBERS", listening),
+        ),
+    ]
+
+
+def prefixed(prefix: str, settings: dict[str, str]) -> dict[str, str]:
+    return {f"{prefix}_{name}": value for name, value in settings.items()}
 
 
 def loki(site: Site) -> PartSpec:

@@ -144,15 +144,18 @@ class Secrets:
     redis_password_file: Path
     grafana_password_file: Path
     api_keys: Path  # JSON: account → key
+    aws_credentials: Path  # JSON: access key → secret key
 
     @classmethod
     def make(cls, folder: Path) -> Secrets:
-        names = ("pgpass", "admin", "redis_password", "grafana_password", "api_keys.json")
+        names = ("pgpass", "admin", "redis_password", "grafana_password", "api_keys.json", "aws_credentials.json")
         made = cls(*(folder / name for name in names))
         lines = [f"127.0.0.1:*:*:{user}:{secrets.token_urlsafe(24)}\n" for user in (ADMIN, OWNER, EXPORTER)]
         write_private(made.passfile, "".join(lines))
         write_private(made.admin_password_file, made.password(ADMIN))
         write_private(made.redis_password_file, secrets.token_urlsafe(24))
+        aws_credentials = {f"AKID{secrets.token_hex(8).upper()}": secrets.token_urlsafe(30)}
+        write_private(made.aws_credentials, json.dumps(aws_credentials))
         write_private(made.grafana_password_file, secrets.token_urlsafe(24))
         return made
 
