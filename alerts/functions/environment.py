@@ -44,7 +44,7 @@ class Environment:
     def __init__(self, function: Function, arn: str, log: BinaryIO) -> None:
         self.function, self._arn, self._log = function, arn, log
         self._process: asyncio.subprocess.Process | None = None
-        self._waiting: asyncio.Queue[Invocation] = asyncio.Queue(1)
+        self._waiting: asyncio.Queue[Invocation | None] = asyncio.Queue(1)
         self._present: Invocation | None = None
         self._failed_start: Ended | None = None
         self._asked = asyncio.Event()
@@ -66,6 +66,8 @@ class Environment:
 
     async def __aexit__(self, *_: object) -> None:
         await self._end()
+        if self._waiting.empty():
+            self._waiting.put_nowait(None)  # for who asked and died
         self._server.should_exit = True
         await self._serving
 
@@ -143,6 +145,8 @@ class Environment:
     async def _next(self, _: Request) -> Response:
         self._asked.set()
         invocation = await self._waiting.get()
+        if invocation is None:
+            return Response(status_code=503)
         deadline_ms = time.time_ns() // 1_000_000 + round(self.function.timeout_s * 1000)
         headers = {
             "Lambda-Runtime-Aws-Request-Id": invocation.id,

@@ -31,6 +31,7 @@ class Stand:
     subscribers_port: int = field(default_factory=free_port)
     functions: list[dict[str, Any]] = field(default_factory=list)
     time_scale: float = TIME_SCALE
+    received: list[dict[str, Any]] = field(default_factory=list)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -59,6 +60,7 @@ class Stand:
         self.start("front", [sys.executable, "-m", "alerts.sns"], told, f"{self.url}/healthz")
 
     def start_subscribers(self, **settings: str) -> None:
+        self.received = []
         functions = self.folder / "functions.json"
         functions.write_text(json.dumps(self.functions))
         told = {
@@ -79,9 +81,12 @@ class Stand:
     def subscribers_url(self) -> str:
         return f"http://127.0.0.1:{self.subscribers_port}"
 
-    def receipts(self, after: int = 0) -> list[dict[str, Any]]:
-        with urllib.request.urlopen(f"{self.subscribers_url}/receipts?after={after}", timeout=5) as answer:
-            return list(json.load(answer))
+    def receipts(self) -> list[dict[str, Any]]:
+        """All since the subscribers started; only the new ones are asked for."""
+        last = self.received[-1]["order"] if self.received else 0
+        with urllib.request.urlopen(f"{self.subscribers_url}/receipts?after={last}", timeout=5) as answer:
+            self.received += json.load(answer)
+        return self.received
 
     def start(self, name: str, command: list[str], environment: dict[str, str], ready_url: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:

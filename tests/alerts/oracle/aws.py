@@ -101,10 +101,10 @@ class Aws:
             time.sleep(0.02)
 
 
-def until(get: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + DEADLINE_S
+def until(get: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
+    deadline = time.monotonic() + deadline_s
     while not (found := get()):
-        assert time.monotonic() < deadline, f"not within {DEADLINE_S:g} s: {what}"
+        assert time.monotonic() < deadline, f"not within {deadline_s:g} s: {what}"
         time.sleep(0.02)
     return found
 
