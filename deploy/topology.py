@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from deploy.documents import DocumentError, Fault, fault_text, field_faults, load
+from target_system.settings import RiskSettings
 
 PORT_MIN, PORT_MAX = 1024, 65535
 LEDGER_SETTINGS_OF_THE_LAB = frozenset(
@@ -204,6 +205,7 @@ class Topology(Section):
     settler: Settler = Settler()
     market_data: MarketData = MarketData()
     history: History = History()
+    risk: RiskSettings = RiskSettings()
     generator: Generator = Generator()
     observability: Observability = Observability()
     links: tuple[Link, ...] = Field(default=(), description="which connections go through Toxiproxy, for faults")

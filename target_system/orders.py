@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
@@ -25,6 +24,16 @@ def cancel_identity(order_id: int) -> str:
     return f"~c{order_id}"
 
 
+def kill_identity(name: str) -> str:
+    """... of the operator's command on this account's kill switch; the operator gives it a name."""
+    return f"~k{name}"
+
+
+def disconnect_identity(session: int) -> str:
+    """... of the mass cancel at the end of a session."""
+    return f"~d{session}"
+
+
 class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
@@ -39,26 +48,22 @@ class OrderType(StrEnum):
     MARKET = "market"
 
 
-class CommandKind(StrEnum):
-    NEW = "new"
-    CANCEL = "cancel"
+class TimeInForce(StrEnum):
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
 
 
-class Outcome(StrEnum):
-    """What became of a sequenced command."""
+class PostOnly(StrEnum):
+    """What becomes of an order that must not take, and would."""
 
-    RESTING = "resting"
-    FILLED = "filled"
-    CANCELLED = "cancelled"
-    REJECTED = "rejected"
+    REJECT = "reject"
+    SLIDE = "slide"
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
-    """One trade, seen from the taker's result; the price is the maker's."""
-
-    trade_id: int
-    maker_order_id: OrderId
-    maker_account: int
-    price_ticks: Ticks
-    quantity_lots: Lots
+class SelfTradePrevention(StrEnum):
+    OFF = "off"
+    CANCEL_NEWEST = "cancel_newest"
+    CANCEL_OLDEST = "cancel_oldest"
+    CANCEL_BOTH = "cancel_both"
+    DECREMENT = "decrement"

@@ -4,12 +4,34 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 Told = TypeVar("Told", bound=BaseSettings)
+
+
+LARGEST = 2**53 - 1
+"""The largest integer that every store and reader keeps exact."""
+Bound = Annotated[int, Field(gt=0, le=LARGEST)]
+
+
+class RiskSettings(BaseModel):
+    """Limits for each account. The defaults let every shipped campaign pass and stop what must be a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    portfolio: Literal["memory", "redis", "postgres"] = Field(
+        default="memory",
+        description="where positions and open exposure are kept; each module of risk says what it promises",
+    )
+    quantity_lots_max: Bound = 1_000_000
+    notional_max: Bound = Field(default=10**12, description="ticks × lots of one order")
+    collar_bps: Bound = Field(default=5_000, description="furthest from the last trade, in hundredths of a percent")
+    position_lots_max: Bound = Field(default=10**9, description="of a symbol, with all open orders of a side filled")
+    exposure_per_s_max: Bound = Field(default=10**13, description="ticks × lots of an account's orders in one second")
+    follow_ms: PositiveInt = Field(default=50, description="between two looks at what the engine has done")
 
 
 class GatewaySettings(BaseSettings):
@@ -29,8 +51,7 @@ class GatewaySettings(BaseSettings):
     symbols: tuple[str, ...] = Field(min_length=1, description="in the engine's order")
     price_ticks_min: int = 1
     price_ticks_max: int = 1_000_000
-    quantity_lots_max: PositiveInt = 1_000_000
-    notional_max: PositiveInt = Field(default=10**12, description="ticks × lots of one order")
+    risk: RiskSettings = RiskSettings()
     in_flight_max: PositiveInt = 1024
     body_bytes_max: PositiveInt = 4096
     gather_ms: float = Field(

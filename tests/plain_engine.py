@@ -60,6 +60,7 @@ class PlainBook:
         open_lots = self._match(command, result)
         if open_lots and command.order_type == pb.LIMIT:
             result.outcome, result.resting_lots = pb.RESTING, open_lots
+            result.resting_price_ticks = command.price_ticks
             self.resting[command.symbol].append(
                 pb.RestingOrder(
                     order_id=result.order_id, account=command.account, symbol=command.symbol, side=command.side,

@@ -18,7 +18,8 @@ def write_results(book: PlainBook, file: Path) -> Path:
 
 def result_object(book: PlainBook, result: pb.Result) -> dict[str, object]:
     name = {
-        column: enum_names(column) for column in ("kind", "side", "order_type", "time_in_force", "outcome", "reason")
+        column: enum_names(column)
+        for column in ("kind", "side", "order_type", "time_in_force", "self_trade_prevention", "outcome", "reason")
     }
     command = result.command
     return {
@@ -32,12 +33,17 @@ def result_object(book: PlainBook, result: pb.Result) -> dict[str, object]:
             }
             for fill in result.fills
         ],
+        "removals": [
+            {"order_id": removal.order_id, "quantity_lots": removal.quantity_lots} for removal in result.removals
+        ],
         "command": {
             "kind": name["kind"][command.kind], "account": command.account,
             "client_order_id": command.client_order_id, "symbol": book.symbols[command.symbol],
             "side": name["side"][command.side], "order_type": name["order_type"][command.order_type],
-            "time_in_force": name["time_in_force"][command.time_in_force], "price_ticks": command.price_ticks,
-            "quantity_lots": command.quantity_lots, "received_ns": command.received_ns, "has_symbol": False,
+            "time_in_force": name["time_in_force"][command.time_in_force],
+            "self_trade_prevention": name["self_trade_prevention"][command.self_trade_prevention],
+            "price_ticks": command.price_ticks, "quantity_lots": command.quantity_lots,
+            "received_ns": command.received_ns, "has_symbol": command.has_symbol,
         },
     }  # fmt: skip
 

@@ -130,6 +130,7 @@ def gateway(site: Site, number: int) -> PartSpec:
         "GATEWAY_LEDGER_POOL_SIZE": str(wanted.ledger_pool_size),
         "GATEWAY_LEDGER_WRITE_PATH": site.topology.ledger.write_path,
         "GATEWAY_IN_FLIGHT_MAX": str(wanted.in_flight_max),
+        "GATEWAY_RISK": site.topology.risk.model_dump_json(),
         "GATEWAY_PRICE_TICKS_MIN": str(site.topology.price_ticks_min),
         "GATEWAY_PRICE_TICKS_MAX": str(site.topology.price_ticks_max),
         "GATEWAY_TRACE_RATIO": str(wanted.trace_ratio),

@@ -29,7 +29,7 @@ from deploy.local.site import POSTGRES_PROGRAMS
 from deploy.topology import Topology
 from loadgen.bench import BenchError
 from target_system.ledger.connections import Connections, SilentWatcher
-from target_system.ledger.rows import Entry
+from target_system.ledger.rows import COMMAND_COLUMNS, Entry
 from target_system.ledger.write_path import INSERT, Group, PerOrder, WritePath
 
 Say = Callable[[str], None]
@@ -106,7 +106,8 @@ async def _client(ledger: WritePath, sequence: Iterator[int], until: float) -> i
 
 
 def _entry(sequence: int) -> Entry:
-    row = (sequence, sequence, 10_000, 10, 0, 10, 0, 1, sequence % 64, 1, 1, 1, 0, 1, 0, f"bench-{sequence}", "AAPL")
+    name = f"bench-{sequence}"
+    row = (sequence, sequence, 10_000, 10, 0, 10, 0, 1, sequence % 64, 1, 1, 1, 0, 0, 1, 0, name, "AAPL", None)
     trade = (sequence, sequence, sequence - 1, 10_000, 10, 1, 2, 1, "AAPL")
     return Entry(sequence, 0, row, (trade,) if sequence % TRADE_EVERY == 0 else (), ())
 
@@ -140,9 +141,9 @@ def _script(insert: str, trades: int) -> str:
     values: Sequence[object] = _entry(TRADE_EVERY if trades else 1).row
     if trades:
         values = (*values, *_entry(TRADE_EVERY).trades[0])
-    texts = [f"'{value}'" if isinstance(value, str) else str(value) for value in values]
+    texts = ["NULL" if value is None else f"'{value}'" if isinstance(value, str) else str(value) for value in values]
     texts[0] = "nextval('bench_sequence')"
-    texts[15] = "'pgbench-' || currval('bench_sequence')"
+    texts[COMMAND_COLUMNS.index("client_order_id")] = "'pgbench-' || currval('bench_sequence')"
     return re.sub(r"\$(\d+)", lambda place: texts[int(place[1]) - 1], insert) + ";\n"
 
 

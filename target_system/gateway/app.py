@@ -1,8 +1,8 @@
 """The HTTP edge: FastAPI with every endpoint and its description, and a short way past it for the hot ones.
 
 A request through FastAPI's middleware, router and dependencies costs about as much as everything that the gateway
-does for an order. So POST and DELETE of orders are taken out in front (`OrderLane`), read from the raw ASGI messages,
-and answered by the same functions that FastAPI's routes call.
+does for an order. So POST, PUT and DELETE of orders are taken out in front (`OrderLane`), read from the raw ASGI
+messages, and answered by the same functions that FastAPI's routes call.
 """
 
 from __future__ import annotations
@@ -16,23 +16,20 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query, Request, Response
-from fastapi import Path as PathParameter
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from target_system.gateway import replies
-from target_system.gateway.orders_edge import CANCEL, PLACE
+from target_system.gateway.command_routes import ORDERS, OrderNumber, add_commands, response_of
+from target_system.gateway.orders_edge import CANCEL, PLACE, REPLACE
 from target_system.gateway.replies import Fault, Header, Reply
 from target_system.gateway.schemas import (
     BookAnswer,
-    CancelAnswer,
     CandlesAnswer,
-    OrderAnswer,
     OrderState,
     PortfolioAnswer,
     Problem,
     TradesAnswer,
-    order_schema,
     problems,
 )
 from target_system.gateway.service import Gateway
@@ -43,14 +40,12 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-ORDERS = "/v1/orders"
 READ_ORDER = "GET /v1/orders/{id}"
 READ_BOOK = "GET /v1/book/{symbol}"
 READ_PORTFOLIO = "GET /v1/portfolio"
 READ_TRADES = "GET /v1/history/{symbol}/trades"
 READ_CANDLES = "GET /v1/history/{symbol}/candles"
 LAST = 2**63 - 1
-OrderNumber = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
 Before = Annotated[int, Query(ge=1, le=LAST)]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 
@@ -88,11 +83,14 @@ class OrderLane:
             if method == "POST" and path == ORDERS:
                 reply = await self._edge.answer(PLACE, began, self._place(scope["headers"], receive, began))
                 return await self._send_reply(reply, send)
-            if method == "DELETE" and path.startswith(ORDERS + "/"):
+            if method in ("DELETE", "PUT") and path.startswith(ORDERS + "/"):
                 order_id = order_id_in(path[len(ORDERS) + 1 :])
-                if order_id is not None:
+                if order_id is not None and method == "DELETE":
                     cancel = self._orders.cancel(scope["headers"], order_id, began)
                     return await self._send_reply(await self._edge.answer(CANCEL, began, cancel), send)
+                if order_id is not None:
+                    replace = self._replace(scope["headers"], order_id, receive, began)
+                    return await self._send_reply(await self._edge.answer(REPLACE, began, replace), send)
         await self._rest(scope, receive, send)
         return None
 
@@ -101,6 +99,12 @@ class OrderLane:
         if body is None:
             return replies.too_large(self._body_bytes_max)
         return await self._orders.place(headers, body, began)
+
+    async def _replace(self, headers: list[Header], order_id: int, receive: Receive, began: int) -> Reply:
+        body = await read_body(receive, self._body_bytes_max)
+        if body is None:
+            return replies.too_large(self._body_bytes_max)
+        return await self._orders.replace(headers, order_id, body, began)
 
 
 def order_id_in(text: str) -> int | None:
@@ -123,11 +127,6 @@ async def send_reply(reply: Reply, send: Send) -> None:
     await send({"type": "http.response.body", "body": reply.body})
 
 
-def response_of(reply: Reply) -> Response:
-    headers = {name.decode(): value.decode() for name, value in reply.headers}
-    return Response(reply.body, reply.status, headers)
-
-
 def build(gateway: Gateway) -> OrderLane:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -139,7 +138,7 @@ def build(gateway: Gateway) -> OrderLane:
 
     app = FastAPI(title="Order gateway", version="1", lifespan=lifespan)
     describe_problems(app)
-    add_orders(app, gateway)
+    add_commands(app, gateway, Edge(gateway).answer)
     add_reads(app, gateway)
     add_history(app, gateway)
     add_operations(app, gateway)
@@ -173,33 +172,6 @@ def describe_problems(app: FastAPI) -> None:
 
 def raw_headers(error: HTTPException) -> list[Header]:
     return [(name.encode(), value.encode()) for name, value in (error.headers or {}).items()]
-
-
-def add_orders(app: FastAPI, gateway: Gateway) -> None:
-    edge = Edge(gateway)
-    told = gateway.settings
-    schema = order_schema(told.symbols, told.price_ticks_min, told.price_ticks_max, told.quantity_lots_max)
-    body = {"content": {"application/json": {"schema": schema}}, "required": True}
-
-    @app.post(
-        ORDERS, status_code=201, response_model=OrderAnswer, openapi_extra={"requestBody": body},
-        responses=problems(400, 401, 409, 413, 415, 422, 429, 503, 504), summary="Place an order",
-    )  # fmt: skip
-    async def place(request: Request) -> Response:
-        """A repeated client order id returns the first answer, with `Idempotent-Replayed: true`."""
-        began = time.monotonic_ns()
-        handled = gateway.orders.place(request.headers.raw, await request.body(), began)
-        return response_of(await edge.answer(PLACE, began, handled))
-
-    @app.delete(
-        ORDERS + "/{order_id}", response_model=CancelAnswer, responses=problems(401, 404, 422, 429, 503, 504),
-        summary="Cancel an order",
-    )  # fmt: skip
-    async def cancel(order_id: OrderNumber, request: Request) -> Response:
-        began = time.monotonic_ns()
-        return response_of(
-            await edge.answer(CANCEL, began, gateway.orders.cancel(request.headers.raw, order_id, began))
-        )
 
 
 def for_accounts(gateway: Gateway) -> Callable[[str, Request, Callable[[int], Awaitable[Reply]]], Awaitable[Response]]:

@@ -70,3 +70,13 @@ def redis_events(telemetry: Telemetry) -> Callable[[str], None]:
             telemetry.log.warning("redis_away", error=error)
 
     return on_state
+
+
+def risk_events(telemetry: Telemetry) -> Callable[[str], None]:
+    seldom = Seldom()
+
+    def on_trouble(error: str) -> None:
+        if seldom("trouble"):
+            telemetry.log.warning("risk_lagging", error=error)
+
+    return on_trouble

@@ -12,15 +12,10 @@ from enum import Enum
 from typing import Protocol
 
 from target_system.gateway.engine_stream import NoResult
-from target_system.gateway.validation import NewOrder
 from target_system.ledger.connections import LedgerAway
 from target_system.ledger.rows import Entry, Symbols, entry_of
 from target_system.ledger.write_path import WritePath
-from target_system.orders import OrderType, Side, cancel_identity
 from target_system.proto import engine_pb2 as pb
-
-SIDE = {Side.BUY: pb.BUY, Side.SELL: pb.SELL}
-TYPE = {OrderType.LIMIT: pb.LIMIT, OrderType.MARKET: pb.MARKET}
 
 
 class Engine(Protocol):
@@ -69,23 +64,9 @@ class OrderPath:
         self._engine, self._ledger, self._projection, self._symbols = engine, ledger, projection, symbols
         self._on_skip = on_skip
 
-    async def place(self, account: int, order: NewOrder, stamps: Stamps, trace: bytes) -> Answer | NoAnswer:
-        command = pb.Command(
-            kind=pb.NEW, account=account, client_order_id=order.client_order_id, side=SIDE[order.side],
-            symbol=self._symbols.indices[order.symbol], order_type=TYPE[order.type],
-            price_ticks=order.price_ticks or 0, quantity_lots=order.quantity_lots, received_ns=time.time_ns(),
-            trace_parent=trace,
-        )  # fmt: skip
-        return await self._execute(command, stamps)
-
-    async def cancel(self, account: int, order_id: int, stamps: Stamps, trace: bytes) -> Answer | NoAnswer:
-        command = pb.Command(
-            kind=pb.CANCEL, account=account, client_order_id=cancel_identity(order_id), order_id=order_id,
-            received_ns=time.time_ns(), trace_parent=trace,
-        )  # fmt: skip
-        return await self._execute(command, stamps)
-
-    async def _execute(self, command: pb.Command, stamps: Stamps) -> Answer | NoAnswer:
+    async def execute(self, command: pb.Command, stamps: Stamps) -> Answer | NoAnswer:
+        """Sets when the command was received, here and now."""
+        command.received_ns = time.time_ns()
         result = await self._engine.ask(command)
         stamps.sequenced = time.monotonic_ns()
         if isinstance(result, NoResult):
@@ -94,7 +75,7 @@ class OrderPath:
             return NoAnswer.NOT_SEQUENCED
         stamps.timing = result.timing
         first = result.command if result.repeated_command else command
-        if first is not command and not is_same_order(first, command):
+        if first is not command and not is_same_command(first, command):
             return NoAnswer.ANOTHER_COMMAND
         entry = entry_of(first, result, self._symbols)
         try:
@@ -109,7 +90,7 @@ class OrderPath:
         return Answer(result, first is not command and first.received_ns != command.received_ns)
 
 
-def is_same_order(first: pb.Command, second: pb.Command) -> bool:
+def is_same_command(first: pb.Command, second: pb.Command) -> bool:
     """Whether the client asks for the same thing; who received it when does not matter."""
     return (
         first.kind == second.kind
@@ -117,6 +98,8 @@ def is_same_order(first: pb.Command, second: pb.Command) -> bool:
         and first.side == second.side
         and first.order_type == second.order_type
         and first.time_in_force == second.time_in_force
+        and first.self_trade_prevention == second.self_trade_prevention
+        and first.has_symbol == second.has_symbol
         and first.price_ticks == second.price_ticks
         and first.quantity_lots == second.quantity_lots
         and first.order_id == second.order_id

@@ -1,33 +1,46 @@
-"""POST and DELETE of orders, from headers and body to a Reply. The two hot endpoints; the rest is in `app`."""
+"""Every command of clients and operators, from headers and body to a Reply."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
-import orjson
 from opentelemetry.trace import Span
 
-from target_system.gateway import replies
+from target_system.gateway import commands, replies
+from target_system.gateway.answers import TRADING, reply_to
 from target_system.gateway.order_path import Answer, NoAnswer, OrderPath, Stamps
 from target_system.gateway.replies import Fault, Header, Reply
-from target_system.gateway.validation import Malformed, Tradable, parse_order
+from target_system.gateway.risk_wiring import order_in
+from target_system.gateway.validation import Forms, Malformed
 from target_system.ledger.access import Access, key_in
 from target_system.ledger.connections import LedgerAway
+from target_system.ledger.rows import Symbols
 from target_system.proto import engine_pb2 as pb
-from target_system.risk.limits import Limits, breaches
+from target_system.risk.desk import RiskDesk
+from target_system.risk.limits import Breach, Order
+from target_system.risk.portfolio import PortfolioAway
 from target_system.telemetry import Telemetry, log_fields
 from target_system.tracing import OrderTracer, Stage, trace_parent_of
 
 PLACE = "POST /v1/orders"
 CANCEL = "DELETE /v1/orders/{id}"
 
+REPLACE = "PUT /v1/orders/{id}"
+MASS_CANCEL = "POST /v1/mass-cancels"
+END_SESSION = "DELETE /v1/session"
+HALT = "POST /v1/symbols/{symbol}/halt"
+RESUME = "POST /v1/symbols/{symbol}/resume"
+KILL = "POST /v1/accounts/{account}/kill"
+LIFT = "POST /v1/accounts/{account}/lift"
+
 TRACED = ("endpoint", "account", "client_order_id", "order_id", "sequence", "outcome", "reason")
 """Attributes of an order's span: by them it is found, and joined with what the client saw."""
 
-OUTCOMES = {number: name.lower() for name, number in pb.Outcome.items()}
-REASONS = {number: name.lower() for name, number in pb.Reason.items()}
+Compose = Callable[[int], pb.Command | list[Fault] | Reply]
+Who = Callable[[bytes | None], Awaitable[int | None]]
 
 
 @dataclass(slots=True)
@@ -48,45 +61,73 @@ class Work:
 
 
 class OrdersEdge:
+    """Every endpoint that sends a command. `compose` turns account and body into the command, or into a refusal."""
+
     def __init__(
-        self, access: Access, path: OrderPath, tradable: Tradable, limits: Limits, work: Work, telemetry: Telemetry,
-        tracer: OrderTracer,
+        self, access: Access, path: OrderPath, forms: Forms, symbols: Symbols, risk: RiskDesk, work: Work,
+        telemetry: Telemetry, tracer: OrderTracer,
     ) -> None:  # fmt: skip
-        self._access, self._path, self._tradable, self._limits = access, path, tradable, limits
-        self._work, self._telemetry, self._tracer = work, telemetry, tracer
+        self._access, self._path, self._forms, self._symbols = access, path, forms, symbols
+        self._risk, self._work, self._telemetry, self._tracer = risk, work, telemetry, tracer
         get = telemetry.metrics.get
         self._ledger_wait = get("gateway_ledger_wait_seconds").observe
+        self._risk_check = get("gateway_risk_check_seconds").observe
         self._stages = {s: get("gateway_stage_seconds", s).observe for s in ("validate", "engine", "ledger", "publish")}
 
     async def place(self, headers: list[Header], body: bytes, began: int) -> Reply:
-        async def work(account: int, stamps: Stamps, trace: bytes) -> Reply:
-            order = parse_order(body, account, self._tradable)
-            if isinstance(order, list):
-                return replies.invalid("invalid-order", "The order has faults", order)
-            if found := breaches(self._limits, order.price_ticks, order.quantity_lots):
-                return replies.invalid(
-                    "risk", "The order exceeds a limit", [Fault(f"/{b.member}", b.detail) for b in found]
-                )
-            stamps.validated = time.monotonic_ns()
-            answer = await self._path.place(account, order, stamps, trace)
-            return reply_to(answer, order.client_order_id, 201)
+        def compose(account: int) -> pb.Command | list[Fault]:
+            order = self._forms.order(body, account)
+            return order if isinstance(order, list) else commands.new_order(account, order, self._symbols)
 
-        if not is_json(headers):
-            return replies.unsupported_media_type()
-        return await self._watched(PLACE, headers, began, work)
+        return await self._with_body(PLACE, headers, began, compose, 201)
+
+    async def replace(self, headers: list[Header], order_id: int, body: bytes, began: int) -> Reply:
+        def compose(account: int) -> pb.Command | list[Fault]:
+            given = self._forms.replacement(body)
+            return given if isinstance(given, list) else commands.replace(account, order_id, given, self._symbols)
+
+        return await self._with_body(REPLACE, headers, began, compose)
 
     async def cancel(self, headers: list[Header], order_id: int, began: int) -> Reply:
-        async def work(account: int, stamps: Stamps, trace: bytes) -> Reply:
-            stamps.validated = time.monotonic_ns()
-            return reply_to(await self._path.cancel(account, order_id, stamps, trace), None, 200)
+        return await self._watched(CANCEL, headers, began, lambda account: commands.cancel(account, order_id))
 
-        return await self._watched(CANCEL, headers, began, work)
+    async def mass_cancel(self, headers: list[Header], body: bytes, began: int) -> Reply:
+        def compose(account: int) -> pb.Command | list[Fault]:
+            given = self._forms.mass_cancel(body)
+            return given if isinstance(given, list) else commands.mass_cancel(account, given, self._symbols)
+
+        return await self._with_body(MASS_CANCEL, headers, began, compose)
+
+    async def disconnect(self, headers: list[Header], session: int, began: int) -> Reply:
+        return await self._watched(END_SESSION, headers, began, lambda account: commands.disconnect(account, session))
+
+    async def operate(
+        self, endpoint: str, headers: list[Header], body: bytes, began: int, symbol: str | None,
+        composed: Callable[[int, str], pb.Command],
+    ) -> Reply:  # fmt: skip
+        """A command of an operator's; `composed` makes it of the operator's account and the name in the body."""
+
+        def compose(operator: int) -> pb.Command | list[Fault] | Reply:
+            if symbol is not None and symbol not in self._symbols.indices:
+                return replies.not_found(f"no symbol {symbol} here")
+            name = self._forms.operation(body)
+            return name if isinstance(name, list) else composed(operator, name)
+
+        return await self._with_body(endpoint, headers, began, compose, who=self._access.operator_of)
+
+    async def _with_body(
+        self, endpoint: str, headers: list[Header], began: int, compose: Compose, status: int = 200,
+        who: Who | None = None,
+    ) -> Reply:  # fmt: skip
+        if not is_json(headers):
+            return replies.unsupported_media_type()
+        return await self._watched(endpoint, headers, began, compose, status, who)
 
     async def _watched(
-        self, endpoint: str, headers: list[Header], began: int,
-        work: Callable[[int, Stamps, bytes], Awaitable[Reply]],
+        self, endpoint: str, headers: list[Header], began: int, compose: Compose, status: int = 200,
+        who: Who | None = None,
     ) -> Reply:  # fmt: skip
-        """Admit, authenticate, work, and tell of it."""
+        """Admit, authenticate, compose, execute, and tell of it."""
         refusal = self._work.refusal()
         if refusal is not None:
             return refusal
@@ -96,19 +137,61 @@ class OrdersEdge:
         wall_ns = time.time_ns() - (time.monotonic_ns() - began)
         span = self._tracer.start(header_of(headers, b"traceparent"), wall_ns)
         try:
-            account = await self._access.account_of(key_in(headers))
+            account = await (who or self._access.account_of)(key_in(headers))
             if account is None:
-                reply = replies.unauthenticated()
+                reply = replies.unauthenticated() if who is None else replies.not_an_operator()
             else:
-                reply = await work(account, stamps, trace_parent_of(span) if span else b"")
+                command = compose(account)
+                reply = await self._execute(command, stamps, trace_parent_of(span) if span else b"", status)
         except Malformed as error:
             reply = replies.malformed(str(error))
         except LedgerAway as error:
-            reply = replies.unavailable("ledger-away", f"the API key could not be looked up: {error}")
+            reply = replies.unavailable("ledger-away", f"the ledger could not be asked: {error}")
         finally:
             self._work.in_flight -= 1
         self._tell(endpoint, account, stamps, reply, span, wall_ns)
         return reply
+
+    async def _execute(
+        self, command: pb.Command | list[Fault] | Reply, stamps: Stamps, trace: bytes, status: int
+    ) -> Reply:
+        if isinstance(command, Reply):
+            return command
+        if isinstance(command, list):
+            return replies.invalid("invalid-order", "The request has faults", command)
+        command.trace_parent = trace
+        if command.kind in TRADING:
+            return await self._trade(command, stamps, status)
+        stamps.validated = time.monotonic_ns()
+        return reply_to(await self._path.execute(command, stamps), command, status)
+
+    async def _trade(self, command: pb.Command, stamps: Stamps, status: int) -> Reply:
+        order = order_in(command, self._symbols)
+        asked = time.monotonic_ns()
+        try:
+            found = await self._risk.admit(order)
+        except PortfolioAway as error:
+            return replies.unavailable("risk-away", str(error))
+        stamps.validated = time.monotonic_ns()
+        self._risk_check((stamps.validated - asked) * 1e-9)
+        if found:
+            return self._refused(found)
+        answer = await self._path.execute(command, stamps)
+        await self._account_for(order, answer)
+        return reply_to(answer, command, status)
+
+    async def _account_for(self, order: Order, answer: Answer | NoAnswer) -> None:
+        """End the order's reservation where nobody else will. A failure only leaves it to its time."""
+        with suppress(PortfolioAway):
+            if answer is NoAnswer.NOT_SEQUENCED:
+                await self._risk.was_not_sequenced(order)
+            elif isinstance(answer, Answer) and answer.is_repeat:
+                await self._risk.was_repeated(order, answer.result.sequence)
+
+    def _refused(self, found: tuple[Breach, ...]) -> Reply:
+        for breach in found:
+            self._telemetry.metrics.get("gateway_risk_refusals_total", breach.reason).inc()
+        return replies.risk(found)
 
     def _tell(
         self, endpoint: str, account: int | None, stamps: Stamps, reply: Reply, span: Span | None, wall_ns: int
@@ -164,52 +247,6 @@ def in_engine(stamps: Stamps, end_ns: int) -> tuple[Stage, ...]:
         Stage("engine.matched", matched, synced),
         Stage("engine.synced", synced, end_ns),
     )
-
-
-def reply_to(answer: Answer | NoAnswer, client_order_id: str | None, status: int) -> Reply:
-    if isinstance(answer, NoAnswer):
-        return reply_without_result(answer)
-    result = answer.result
-    outcome = OUTCOMES[result.outcome]
-    document: dict[str, object] = {"order_id": result.order_id, "sequence": result.sequence, "outcome": outcome}
-    if client_order_id is not None:
-        document["client_order_id"] = client_order_id
-    logged = dict(document)
-    headers = (replies.REPLAYED,) if answer.is_repeat else ()
-    if result.reason:
-        logged["reason"] = document["reason"] = REASONS[result.reason]
-    if result.outcome == pb.REJECTED:
-        status = 404 if result.reason == pb.NO_SUCH_ORDER else 422
-        return replies.problem(
-            status, "rejected", "The book refused it", f"reason: {document['reason']}", told="rejected",
-            headers=headers, logged=logged, **document,
-        )  # fmt: skip
-    document["filled_lots"] = result.filled_lots
-    document["remaining_lots"] = result.resting_lots
-    document["cancelled_lots"] = result.cancelled_lots
-    if status == 201:
-        document["fills"] = [
-            {
-                "trade_id": f.trade_id,
-                "maker_order_id": f.maker_order_id,
-                "price_ticks": f.price_ticks,
-                "quantity_lots": f.quantity_lots,
-            }
-            for f in result.fills
-        ]
-    told = "repeated" if answer.is_repeat else "ok"
-    return Reply(status, orjson.dumps(document), told, (replies.JSON, *headers), logged)
-
-
-def reply_without_result(why: NoAnswer) -> Reply:
-    if why is NoAnswer.NOT_SEQUENCED:
-        return replies.unavailable("not-sequenced", why.value)
-    if why is NoAnswer.ANOTHER_COMMAND:
-        return replies.problem(
-            409, "client-order-id-used", "Another order has this client order id",
-            "it was given before with other terms; choose a new client order id", told="conflict",
-        )  # fmt: skip
-    return replies.outcome_unknown(why.value)
 
 
 def header_of(headers: list[Header], name: bytes) -> bytes | None:

@@ -34,9 +34,8 @@ class Reads:
         self._symbols, self._deadline_s = symbols, deadline_s
 
     async def order(self, account: int, order_id: int) -> Reply:
-        cancels = self._shards[self._symbols.shard_of(None, order_id)]
         try:
-            life = await queries.find_order(self._shards, cancels, account, order_id, self._deadline_s)
+            life = await queries.find_order(self._shards, account, order_id, self._deadline_s)
         except LedgerAway as error:
             return replies.unavailable("ledger-away", str(error))
         if life is None:
@@ -48,11 +47,11 @@ class Reads:
             "symbol": first["symbol"],
             "side": SIDES[first["side"]],
             "type": TYPES.get(first["order_type"], "limit"),
-            "price_ticks": first["price_ticks"] or None,
-            "quantity_lots": first["quantity_lots"],
+            "price_ticks": life.terms["price_ticks"] or None,
+            "quantity_lots": life.terms["quantity_lots"],
             "status": life.status,
             "filled_lots": life.filled_lots,
-            "remaining_lots": life.open_lots if life.status == "open" else 0,
+            "remaining_lots": life.open_lots,
             "cancelled_lots": life.cancelled_lots,
         }
         return Reply(200, orjson.dumps(document), "ok")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from target_system.risk.limits import Breach
+
 Header = tuple[bytes, bytes]
 
 JSON: Header = (b"content-type", b"application/json")
@@ -48,6 +50,15 @@ def invalid(kind: str, title: str, faults: Sequence[Fault]) -> Reply:
     return problem(422, kind, title, f"{len(errors)} fault(s); see errors", told="invalid", errors=errors)
 
 
+def risk(breaches: Sequence[Breach]) -> Reply:
+    """`reason` is the first breach's; each error has its own."""
+    errors = [{"pointer": f"/{b.member}", "detail": b.detail, "reason": b.reason} for b in breaches]
+    return problem(
+        422, "risk", "The order exceeds a limit", f"{len(errors)} limit(s); see errors", told="risk",
+        logged={"outcome": "refused", "reason": breaches[0].reason}, reason=breaches[0].reason, errors=errors,
+    )  # fmt: skip
+
+
 def malformed(detail: str) -> Reply:
     return problem(400, "malformed", "The body is not a JSON object", detail, told="invalid")
 
@@ -69,6 +80,13 @@ def unauthenticated() -> Reply:
     return problem(
         401, "unauthenticated", "No valid API key", "send authorization: Bearer <key>, or x-api-key: <key>",
         told="unauthenticated", headers=((b"www-authenticate", b"Bearer"),),
+    )  # fmt: skip
+
+
+def not_an_operator() -> Reply:
+    return problem(
+        403, "not-an-operator", "Not an operator's API key",
+        "this needs a key of its own scope; see docs/reference/api.md", told="forbidden",
     )  # fmt: skip
 
 

@@ -9,19 +9,20 @@ from typing import BinaryIO
 
 from target_system.gateway.crash_points import CrashPoints
 from target_system.gateway.engine_stream import EngineStream
-from target_system.gateway.events import EngineEvents, LedgerEvents, redis_events
+from target_system.gateway.events import EngineEvents, LedgerEvents, redis_events, risk_events
 from target_system.gateway.history_reads import HistoryReads
 from target_system.gateway.order_path import OrderPath
 from target_system.gateway.orders_edge import OrdersEdge, Work
 from target_system.gateway.reads import Reads
-from target_system.gateway.validation import Tradable
+from target_system.gateway.risk_wiring import build_risk
+from target_system.gateway.sessions_edge import SessionsEdge
+from target_system.gateway.validation import Forms, Tradable
 from target_system.ledger import projection
 from target_system.ledger.access import Access
 from target_system.ledger.connections import for_each_shard
 from target_system.ledger.rows import Symbols
 from target_system.ledger.write_path import Group, PerOrder
 from target_system.proto import engine_pb2 as pb
-from target_system.risk.limits import Limits
 from target_system.settings import GatewaySettings, password_of
 from target_system.telemetry import Telemetry, watch_event_loop
 from target_system.tracing import OrderTracer, otlp_exporter
@@ -51,12 +52,12 @@ class Gateway:
             self._difference,
             self.crash.before("sent", EngineEvents(self.telemetry, settings.engine_target), "batch_sent"),
         )
-        self._redis = projection.connect(settings.redis_url, password_of(settings.redis_password_file), redis_s)
+        self.redis = projection.connect(settings.redis_url, password_of(settings.redis_password_file), redis_s)
         get = self.telemetry.metrics.get
         write_path = WRITE_PATHS[settings.ledger_write_path]
         ledger = write_path(self.shards, ledger_s, get("gateway_ledger_retries_total").inc)
         positions = projection.Projection(
-            self._redis,
+            self.redis,
             redis_s,
             settings.gather_ms / 1000,
             get("gateway_projection_batch_commands").observe,
@@ -71,9 +72,15 @@ class Gateway:
         )
         self.access = Access(self.shards[0], read_s)
         tradable = Tradable(frozenset(settings.symbols), settings.price_ticks_min, settings.price_ticks_max)
-        limits = Limits(settings.quantity_lots_max, settings.notional_max)
-        self.orders = OrdersEdge(self.access, path, tradable, limits, self.work, self.telemetry, self.tracer)
-        self.reads = Reads(self.shards, self._redis, lambda: self.engine.stub, symbols, read_s)
+        self.risk, self.follower, self.sources = build_risk(
+            settings.risk, lambda: self.engine.stub, self.shards, symbols, self.redis, read_s,
+            risk_events(self.telemetry),
+        )  # fmt: skip
+        forms = Forms(tradable)
+        self.orders = OrdersEdge(self.access, path, forms, symbols, self.risk, self.work, self.telemetry, self.tracer)
+        self.sessions = SessionsEdge(self.access, self.orders, self.shards[0], forms, read_s)
+        self.symbols = symbols
+        self.reads = Reads(self.shards, self.redis, lambda: self.engine.stub, symbols, read_s)
         self.history = HistoryReads(self.shards[0], symbols, read_s)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -81,7 +88,9 @@ class Gateway:
         for shard in self.shards:
             shard.start()
         lag = self.telemetry.metrics.get("gateway_event_loop_lag_seconds")
-        self._tasks = [asyncio.create_task(self.engine.run()), asyncio.create_task(watch_event_loop(lag))]
+        self._tasks = [
+            asyncio.create_task(work) for work in (self.engine.run(), self.follower.run(), watch_event_loop(lag))
+        ]
         self.telemetry.log.info("started", host=self.settings.host, port=self.settings.port)
 
     async def stop(self) -> None:
@@ -92,7 +101,7 @@ class Gateway:
         for shard in self.shards:
             await shard.close()
         with suppress(*projection.LOST):
-            await self._redis.aclose()
+            await self.redis.aclose()
         self.telemetry.log.info("stopped", in_flight=self.work.in_flight)
         await asyncio.to_thread(self.tracer.close)
         self.telemetry.close()
@@ -110,6 +119,8 @@ class Gateway:
             yield "stopping"
         if not self.engine.is_connected:
             yield "no stream to the engine"
+        if not self.follower.has_begun:
+            yield "positions and open orders are being read"
         for shard in self.shards:
             if not shard.open_count:
                 yield f"no connection to ledger shard {shard.shard}"
@@ -117,6 +128,7 @@ class Gateway:
     def exposition(self) -> bytes:
         get = self.telemetry.metrics.get
         get("gateway_orders_in_flight").set(self.work.in_flight)
+        get("gateway_risk_followed_sequence").set(self.follower.sequence)
         get("gateway_engine_connected").set(self.engine.is_connected)
         for shard in self.shards:
             get("gateway_ledger_waiters", shard.shard).set(shard.waiting)

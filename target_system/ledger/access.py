@@ -19,6 +19,7 @@ REMEMBERED_MAX = 100_000
 class Remembered:
     digest: bytes
     account: int | None
+    is_operator: bool
     until: float
 
 
@@ -40,19 +41,31 @@ class Access:
         self._remembered: dict[bytes, Remembered] = {}
 
     async def account_of(self, key: bytes | None) -> int | None:
-        """The key's account, None if there is none. Raises LedgerAway where a new key cannot be looked up."""
+        """The account that the key may trade for, None if there is none; an operator's key may trade for nobody.
+
+        Raises LedgerAway where a new key cannot be looked up."""
+        known = await self._known(key)
+        return None if known is None or known.is_operator else known.account
+
+    async def operator_of(self, key: bytes | None) -> int | None:
+        """The account under which an operator's commands are journalled, None if the key is no operator's."""
+        known = await self._known(key)
+        return known.account if known is not None and known.is_operator else None
+
+    async def _known(self, key: bytes | None) -> Remembered | None:
         if not key:
             return None
         digest = key_hash(key)
         known = self._remembered.get(digest)
         if known is None or known.until < time.monotonic():
             known = await self._look_up(digest)
-        return known.account if hmac.compare_digest(known.digest, digest) else None
+        return known if hmac.compare_digest(known.digest, digest) else None
 
     async def _look_up(self, digest: bytes) -> Remembered:
-        account = await find_key(self._ledger, digest, self._deadline_s)
+        found = await find_key(self._ledger, digest, self._deadline_s)
+        account, is_operator = (None, False) if found is None else found
         until = time.monotonic() + (DISTRUST_S if account is None else TRUST_S)
         if len(self._remembered) >= REMEMBERED_MAX:
             self._remembered.clear()
-        remembered = self._remembered[digest] = Remembered(digest, account, until)
+        remembered = self._remembered[digest] = Remembered(digest, account, is_operator, until)
         return remembered

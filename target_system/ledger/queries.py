@@ -19,15 +19,13 @@ from target_system.proto import engine_pb2 as pb
 
 @dataclass(frozen=True, slots=True)
 class OrderLife:
-    """An order as the ledger has it now; `cancelled_lots` by its own command or by a later cancel."""
+    """An order as the ledger has it now. `terms`: the command that gave it its present price and quantity."""
 
     first: dict[str, Any]
+    terms: dict[str, Any]
     filled_lots: int
+    open_lots: int
     cancelled_lots: int
-
-    @property
-    def open_lots(self) -> int:
-        return int(self.first["quantity_lots"]) - self.filled_lots - self.cancelled_lots
 
     @property
     def status(self) -> str:
@@ -57,30 +55,48 @@ def key_hash(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
 
 
-async def find_key(connections: Connections, digest: bytes, deadline_s: float) -> int | None:
-    rows = await fetch(connections, deadline_s, "SELECT account FROM api_keys WHERE key_sha256 = $1", digest)
-    return rows[0]["account"] if rows else None
+async def find_key(connections: Connections, digest: bytes, deadline_s: float) -> tuple[int, bool] | None:
+    """The key's account, and whether it is an operator's."""
+    sql = "SELECT account, is_operator FROM api_keys WHERE key_sha256 = $1"
+    rows = await fetch(connections, deadline_s, sql, digest)
+    return (rows[0]["account"], rows[0]["is_operator"]) if rows else None
 
 
-async def find_order(
-    shards: Sequence[Connections], cancels: Connections, account: int, order_id: int, deadline_s: float
-) -> OrderLife | None:
-    """This account's order, or None. `cancels` is the shard that keeps the cancels of this order."""
-    sql = """
-        SELECT c.*, (
-            SELECT coalesce(sum(quantity_lots), 0)::bigint FROM trades WHERE maker_order_id = c.sequence
-        ) AS later
-        FROM commands c WHERE sequence = $1 AND account = $2 AND kind = $3
-    """
-    found = await asyncio.gather(*(fetch(shard, deadline_s, sql, order_id, account, pb.NEW) for shard in shards))
-    rows = [row for some in found for row in some]
-    if not rows:
+REPLACEMENTS = f"SELECT * FROM commands WHERE order_id = $1 AND kind = {pb.REPLACE} AND outcome <> {pb.REJECTED}"
+MAKER_TRADES = "SELECT sequence, quantity_lots FROM trades WHERE maker_order_id = $1"
+REMOVALS = "SELECT sequence, (removals ->> $1)::bigint AS lots FROM commands WHERE removals ? $1"
+CANCELS = "SELECT cancelled_lots FROM commands WHERE account = $1 AND client_order_id = $2"
+
+
+async def find_order(shards: Sequence[Connections], account: int, order_id: int, deadline_s: float) -> OrderLife | None:
+    """This account's order, or None."""
+
+    async def everywhere(sql: str, *arguments: object) -> list[Any]:
+        found = await asyncio.gather(*(fetch(shard, deadline_s, sql, *arguments) for shard in shards))
+        return [row for rows in found for row in rows]
+
+    sql = "SELECT * FROM commands WHERE sequence = $1 AND account = $2 AND kind = $3"
+    firsts, replacements, traded, removals, cancels = await asyncio.gather(
+        everywhere(sql, order_id, account, pb.NEW),
+        everywhere(REPLACEMENTS, order_id),
+        everywhere(MAKER_TRADES, order_id),
+        everywhere(REMOVALS, str(order_id)),
+        everywhere(CANCELS, account, cancel_identity(order_id)),
+    )
+    if not firsts:
         return None
-    first = dict(rows[0])
-    sql = "SELECT cancelled_lots FROM commands WHERE account = $1 AND client_order_id = $2"
-    cancel = await fetch(cancels, deadline_s, sql, account, cancel_identity(order_id))
-    cancelled = first["cancelled_lots"] + sum(row["cancelled_lots"] for row in cancel)
-    return OrderLife(first, first["filled_lots"] + first.pop("later"), cancelled)
+    first = dict(firsts[0])
+    terms = max((first, *map(dict, replacements)), key=lambda row: int(row["sequence"]))
+    later_trades = sum(row["quantity_lots"] for row in traded if row["sequence"] > terms["sequence"])
+    later_removals = sum(row["lots"] for row in removals if row["sequence"] > terms["sequence"])
+    cancelled = sum(row["cancelled_lots"] for row in cancels)
+    return OrderLife(
+        first, terms,
+        filled_lots=sum(row["filled_lots"] for row in (first, *replacements))
+        + sum(row["quantity_lots"] for row in traded),
+        open_lots=terms["resting_lots"] - later_trades - later_removals - cancelled,
+        cancelled_lots=terms["cancelled_lots"] + sum(row["lots"] for row in removals) + cancelled,
+    )  # fmt: skip
 
 
 async def positions(shards: Sequence[Connections], account: int, deadline_s: float) -> list[Position]:
@@ -97,6 +113,32 @@ async def positions(shards: Sequence[Connections], account: int, deadline_s: flo
     found = await asyncio.gather(*(fetch(shard, deadline_s, sql, account) for shard in shards))
     rows = [row for some in found for row in some]
     return sorted((Position(row["symbol"], row["lots"], row["cash"]) for row in rows), key=lambda p: p.symbol)
+
+
+async def positions_as_of(
+    shards: Sequence[Connections], sequence: int, deadline_s: float
+) -> dict[tuple[int, str], int] | None:
+    """Lots by account and symbol over all trades up to a sequence number; None while the ledger lacks some of them."""
+    if await count_recorded(shards, 1, sequence, deadline_s) < sequence:
+        return None
+    sql = """
+        SELECT account, symbol, sum(lots)::bigint FROM (
+            SELECT taker_account AS account, symbol, CASE taker_side WHEN 1 THEN quantity_lots ELSE -quantity_lots END
+                AS lots FROM trades WHERE sequence <= $1
+            UNION ALL
+            SELECT maker_account, symbol, CASE taker_side WHEN 1 THEN -quantity_lots ELSE quantity_lots END
+                FROM trades WHERE sequence <= $1
+        ) AS sides GROUP BY account, symbol
+    """
+    found = await asyncio.gather(*(fetch(shard, deadline_s, sql, sequence) for shard in shards))
+    return {(account, symbol): lots for rows in found for account, symbol, lots in rows}
+
+
+async def is_recorded(shards: Sequence[Connections], account: int, name: str, deadline_s: float) -> bool:
+    """Whether a command of this identity is in the ledger."""
+    sql = "SELECT FROM commands WHERE account = $1 AND client_order_id = $2"
+    found = await asyncio.gather(*(fetch(shard, deadline_s, sql, account, name) for shard in shards))
+    return any(found)
 
 
 async def count_recorded(shards: Sequence[Connections], first: int, last: int, deadline_s: float) -> int:

@@ -13,8 +13,8 @@ from target_system.proto import engine_pb2 as pb
 
 COMMAND_COLUMNS = (
     "sequence", "order_id", "price_ticks", "quantity_lots", "filled_lots", "resting_lots", "cancelled_lots",
-    "received_ns", "account", "kind", "side", "order_type", "time_in_force", "outcome", "reason", "client_order_id",
-    "symbol",
+    "received_ns", "account", "kind", "side", "order_type", "time_in_force", "self_trade_prevention", "outcome",
+    "reason", "client_order_id", "symbol", "removals",
 )  # fmt: skip
 TRADE_COLUMNS = (
     "trade_id", "taker_order_id", "maker_order_id", "price_ticks", "quantity_lots", "taker_account", "maker_account",
@@ -62,6 +62,14 @@ class Symbols:
         return self.names[command.symbol] if names_one and command.symbol < len(self.names) else None
 
 
+def removals_of(result: pb.Result) -> str | None:
+    """Order id → lots as JSON, ids in ascending order; None where there are none, as nearly always."""
+    if not result.removals:
+        return None
+    lots = {removal.order_id: removal.quantity_lots for removal in result.removals}
+    return "{" + ",".join(f'"{order_id}":{lots[order_id]}' for order_id in sorted(lots)) + "}"
+
+
 def entry_of(command: pb.Command, result: pb.Result, symbols: Symbols) -> Entry:
     """What the stores keep of a sequenced command. Deterministic: whoever writes it writes the same."""
     symbol = symbols.name_in(command)
@@ -69,7 +77,8 @@ def entry_of(command: pb.Command, result: pb.Result, symbols: Symbols) -> Entry:
     row = (
         sequence, order_id, command.price_ticks, command.quantity_lots, result.filled_lots, result.resting_lots,
         result.cancelled_lots, command.received_ns, account, command.kind, side, command.order_type,
-        command.time_in_force, result.outcome, result.reason, command.client_order_id, symbol,
+        command.time_in_force, command.self_trade_prevention, result.outcome, result.reason, command.client_order_id,
+        symbol, removals_of(result),
     )  # fmt: skip
     shard = symbols.shard_of(symbol, order_id)
     if not result.fills or symbol is None:

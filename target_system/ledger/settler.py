@@ -1,8 +1,9 @@
 """`python -m target_system.ledger.settler`: keeps engine, ledger and Redis in step, beside the order path.
 
-Each round it does three things, each of which needs other servers, so that one away stops only what needs it:
+Each round it does four things, each of which needs other servers, so that one away stops only what needs it:
 what the engine has synced and the ledger lacks for longer than a grace period is inserted; what the ledger has and
-Redis lacks is applied (an empty Redis is simply one that lacks everything); changed books are written to Redis.
+Redis lacks is applied (an empty Redis is simply one that lacks everything); sessions whose lease ran out
+lose their orders; changed books are written to Redis.
 Settings come from the environment, prefix SETTLER_.
 """
 
@@ -18,13 +19,14 @@ from typing import Any, Self
 import grpc
 import orjson
 
-from target_system.ledger import projection
+from target_system.ledger import projection, sessions
 from target_system.ledger.books import book_document
 from target_system.ledger.connections import LedgerAway, SilentWatcher, for_each_shard
 from target_system.ledger.projection import BEYOND, SCRIPT, WATERMARK
 from target_system.ledger.queries import count_recorded, recorded, traded
 from target_system.ledger.rows import Delta, Symbols, entry_of
 from target_system.ledger.write_path import PerOrder
+from target_system.orders import disconnect_identity
 from target_system.proto import engine_pb2 as pb
 from target_system.proto.engine_pb2_grpc import EngineStub
 from target_system.settings import SettlerSettings, password_of, read_settings
@@ -87,6 +89,7 @@ class Settler:
             self._compares_at = time.monotonic() + self._settings.compare_ms / 1000
             await self._guarded(self.fill_ledger)
             await self._guarded(self.fill_redis)
+            await self._guarded(self.end_sessions)
         await self._guarded(self.publish_books)
 
     async def _guarded(self, duty: Callable[[], Awaitable[None]]) -> None:
@@ -148,6 +151,23 @@ class Settler:
         self._get("settler_holes_filled_total").inc(len(filled))
         self._telemetry.log.info("hole_filled", first=lacking[0], last=lacking[-1], count=len(filled))
         return len(filled) == len(lacking)
+
+    async def end_sessions(self) -> None:
+        """Cancel the orders of accounts that are not heard of any more. Repeated, it is the same command."""
+        for account, number in await sessions.overdue(self._shards[0], self._deadline_s):
+            command = pb.Command(
+                kind=pb.MASS_CANCEL, account=account, client_order_id=disconnect_identity(number),
+                received_ns=time.time_ns(),
+            )  # fmt: skip
+            result = await self._engine.Submit(command, timeout=self._deadline_s)
+            if result.outcome == pb.NOT_SEQUENCED:
+                return
+            first = result.command if result.repeated_command else command
+            await self._ledger.record(entry_of(first, result, self._symbols))
+            await sessions.close(self._shards[0], account, number, self._deadline_s)
+            self._telemetry.log.info(
+                "session_ended", account=account, session=number, cancelled_lots=result.cancelled_lots
+            )
 
     async def fill_redis(self) -> None:
         """Apply every command of the ledger that Redis lacks, a bounded batch at a time, oldest first."""

@@ -24,9 +24,10 @@ from target_system.ledger.rows import COMMAND_COLUMNS, TRADE_COLUMNS
 from target_system.proto import engine_pb2 as pb
 from target_system.proto.engine_pb2_grpc import EngineStub
 
-TEXT_COLUMNS = frozenset(("client_order_id", "symbol"))
+TEXT_COLUMNS = frozenset(("client_order_id", "symbol", "removals"))
 ENUMS = {
     "kind": pb.Kind, "side": pb.Side, "order_type": pb.OrderType, "time_in_force": pb.TimeInForce,
+    "self_trade_prevention": pb.SelfTradePrevention,
     "outcome": pb.Outcome, "reason": pb.Reason,
 }  # fmt: skip
 """The ledger keeps their numbers; the replay prints their names."""
@@ -36,10 +37,19 @@ REPLAYED = """{
     resting_lots: 'BIGINT', cancelled_lots: 'BIGINT',
     fills: 'STRUCT(trade_id BIGINT, maker_order_id BIGINT, maker_account BIGINT, price_ticks BIGINT,
                    quantity_lots BIGINT)[]',
+    removals: 'STRUCT(order_id BIGINT, quantity_lots BIGINT)[]',
     command: 'STRUCT(kind VARCHAR, account BIGINT, client_order_id VARCHAR, symbol VARCHAR, side VARCHAR,
-                     order_type VARCHAR, time_in_force VARCHAR, price_ticks BIGINT, quantity_lots BIGINT,
-                     received_ns BIGINT, has_symbol BOOLEAN)'
+                     order_type VARCHAR, time_in_force VARCHAR, self_trade_prevention VARCHAR, price_ticks BIGINT,
+                     quantity_lots BIGINT, received_ns BIGINT, has_symbol BOOLEAN)'
 }"""
+
+
+COPIED = {
+    "removals": """(
+        SELECT '{' || string_agg('"' || key || '":' || value, ',' ORDER BY key::bigint) || '}'
+        FROM jsonb_each_text(removals))"""
+}
+"""Columns that leave Postgres in another form than its own: jsonb has an order of keys and spaces of its own choice."""
 
 
 def enum_names(column: str) -> dict[int, str]:
@@ -69,7 +79,7 @@ def load_ledger(db: duckdb.DuckDBPyConnection, dsns: Sequence[str]) -> None:
             parts = []
             for shard, dsn in enumerate(dsns, start=1):
                 file = Path(folder) / f"{table}-{shard}.csv"
-                copy_out(dsn, f"SELECT {', '.join(columns)} FROM {table}", file)
+                copy_out(dsn, f"SELECT {', '.join(COPIED.get(c, c) for c in columns)} FROM {table}", file)
                 parts.append(
                     f"SELECT {shard} AS shard, * FROM read_csv('{file}', columns = {{{types}}}, auto_detect = false, "
                     "header = false, delim = ',', quote = '\"', escape = '\"')"
@@ -99,8 +109,11 @@ def load_replay(db: duckdb.DuckDBPyConnection, results: Path, books: Path) -> No
         CREATE TABLE replayed_commands AS
         SELECT sequence, order_id, filled_lots, resting_lots, cancelled_lots, outcome, reason, command.price_ticks,
             command.quantity_lots, command.received_ns, command.account, command.kind, command.side,
-            command.order_type, command.time_in_force, command.client_order_id,
-            CASE WHEN {names_symbol} THEN command.symbol END AS symbol
+            command.order_type, command.time_in_force, command.self_trade_prevention, command.client_order_id,
+            CASE WHEN {names_symbol} THEN command.symbol END AS symbol,
+            CASE WHEN len(removals) > 0 THEN '{{' || array_to_string(list_transform(
+                list_sort(removals), lambda r: '"' || r.order_id || '":' || r.quantity_lots), ',') || '}}' END
+                AS removals
         FROM replayed
     """)
     db.execute("""

@@ -19,7 +19,7 @@ from target_system.ledger.connections import LOST, Connections, LedgerAway
 from target_system.ledger.rows import COMMAND_COLUMNS, TRADE_COLUMNS, Entry
 
 TRADE_TYPES = ("bigint",) * 5 + ("integer",) * 2 + ("smallint", "text")
-COMMAND_TYPES = ("bigint",) * 8 + ("integer",) + ("smallint",) * 6 + ("text", "text")
+COMMAND_TYPES = ("bigint",) * 8 + ("integer",) + ("smallint",) * 7 + ("text", "text", "jsonb")
 GROUP_MAX = 128
 LANES = 2
 """Statements of a group under way at once: while one waits for its sync the next one is filled."""

@@ -2,6 +2,8 @@
 
 from target_system.signals.kinds import COUNTER, GAUGE, HISTOGRAM, LATENCY_BUCKETS_S, LogEvent, Metric, Span
 
+CHECK_BUCKETS_S = (2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, *LATENCY_BUCKETS_S)
+
 METRICS: tuple[Metric, ...] = (
     Metric(
         "gateway_request_seconds",
@@ -86,6 +88,23 @@ METRICS: tuple[Metric, ...] = (
         "orders answered before Redis had them; the settler applies them",
     ),
     Metric(
+        "gateway_risk_check_seconds",
+        HISTOGRAM,
+        "seconds",
+        "gateway",
+        "asking the risk rules and the portfolio about one order",
+        (),
+        CHECK_BUCKETS_S,
+    ),
+    Metric("gateway_risk_refusals_total", COUNTER, "orders", "gateway", "orders that a risk rule refused", ("reason",)),
+    Metric(
+        "gateway_risk_followed_sequence",
+        GAUGE,
+        "commands",
+        "gateway",
+        "the engine's results up to here are in this gateway's view of positions and open orders",
+    ),
+    Metric(
         "gateway_log_lines_dropped_total",
         COUNTER,
         "lines",
@@ -135,6 +154,9 @@ LOG_EVENTS: tuple[LogEvent, ...] = (
     LogEvent("ledger_connected", "gateway", "a connection to the ledger is up again", ("shard",)),
     LogEvent("ledger_lost", "gateway", "a connection to the ledger broke or could not be opened", ("shard", "error")),
     LogEvent("redis_away", "gateway", "Redis did not answer in time; orders go on without it", ("error",)),
+    LogEvent(
+        "risk_lagging", "gateway", "positions and open orders cannot be followed, or not be kept, now", ("error",)
+    ),
     LogEvent("redis_back", "gateway", "Redis answers again"),
     LogEvent("failed", "gateway", "a request met an error that nobody foresaw", ("endpoint", "error", "traceback")),
 )

@@ -46,5 +46,11 @@ LOG_EVENTS: tuple[LogEvent, ...] = (
     LogEvent("server_lost", "settler", "a server does not answer", ("server", "error")),
     LogEvent("server_back", "settler", "a server answers again", ("server",)),
     LogEvent("hole_filled", "settler", "results that the ledger lacked were inserted", ("first", "last", "count")),
+    LogEvent(
+        "session_ended",
+        "settler",
+        "an account was not heard of any more, its orders are cancelled",
+        ("account", "session", "cancelled_lots"),
+    ),
     LogEvent("projected", "settler", "sequence numbers that Redis lacked were applied", ("first", "last", "count")),
 )

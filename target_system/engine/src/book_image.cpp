@@ -39,6 +39,7 @@ const std::vector<Change>& BookImage::follow(const StoredResult& result) {
       take_off(result.order_id, result.verdict.cancelled.value);
       break;
     case Kind::kMassCancel:
+    case Kind::kKill:
       for (const Removal& removal : result.removals) take_off(removal.id, removal.quantity.value);
       break;
     case Kind::kHalt:
@@ -46,6 +47,7 @@ const std::vector<Change>& BookImage::follow(const StoredResult& result) {
       books_[symbol.value].halted = static_cast<Kind>(result.command.kind) == Kind::kHalt;
       change_in(symbol.value);
       break;
+    case Kind::kLift:
     case Kind::kUnspecified:
       break;
   }

@@ -40,6 +40,8 @@ bool is_well_formed(const Command& command) {
     case Kind::kMassCancel:
     case Kind::kHalt:
     case Kind::kResume:
+    case Kind::kKill:
+    case Kind::kLift:
       return true;
     case Kind::kUnspecified:
       break;

@@ -11,7 +11,8 @@ const char* look_up(const std::array<const char*, kSize>& names, Enum value) {
   return index < kSize ? names[index] : "unknown";
 }
 
-constexpr std::array kKindNames{"unspecified", "new", "cancel", "replace", "mass_cancel", "halt", "resume"};
+constexpr std::array kKindNames{"unspecified", "new", "cancel", "replace", "mass_cancel", "halt", "resume",
+                                "kill",        "lift"};
 constexpr std::array kSideNames{"unspecified", "buy", "sell"};
 constexpr std::array kOrderTypeNames{"unspecified", "limit", "market", "post_only_reject", "post_only_slide"};
 constexpr std::array kTimeInForceNames{"gtc", "ioc", "fok"};
@@ -34,7 +35,9 @@ constexpr std::array kReasonNames{"none",
                                   "malformed",
                                   "queue_full",
                                   "shutting_down",
-                                  "nothing_to_replace"};
+                                  "nothing_to_replace",
+                                  "account_killed",
+                                  "kill_limit_reached"};
 static_assert(kReasonNames.size() == kReasons && kOutcomeNames.size() == kOutcomes && kKindNames.size() == kKinds);
 
 }  // namespace

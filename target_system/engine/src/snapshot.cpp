@@ -12,7 +12,7 @@ namespace lab::engine {
 namespace {
 
 constexpr char kSnapshotMagic[] = "LABSNAP\n";
-constexpr u32 kSnapshotVersion = 1;
+constexpr u32 kSnapshotVersion = 2;
 constexpr std::size_t kSnapshotHeadBytes = 16;
 
 // One resting order in the file, without padding.
@@ -34,6 +34,7 @@ struct StoredHead {
   u64 trade_hash;
   u64 symbols;
   u64 orders;
+  u64 killed;
 };
 
 template <class Item>
@@ -44,12 +45,13 @@ void put(std::string& out, const Item& item) {
 std::string encode(const Snapshot& snapshot) {
   std::string body;
   put(body, StoredHead{snapshot.sequence, snapshot.journal_bytes, snapshot.tape.last_trade_id, snapshot.tape.trade_hash,
-                       snapshot.symbols.size(), snapshot.orders.size()});
+                       snapshot.symbols.size(), snapshot.orders.size(), snapshot.killed.size()});
   for (const Snapshot::SymbolState& symbol : snapshot.symbols) put(body, symbol);
   for (const RestingOrder& order : snapshot.orders) {
     put(body, StoredOrder{order.id.value, order.price.value, order.quantity.value, order.account.value,
                           order.symbol.value, static_cast<u32>(order.side), 0});
   }
+  for (const u32 account : snapshot.killed) put(body, account);
   std::string out(kSnapshotMagic, 8);
   put(out, kSnapshotVersion);
   put(out, crc32c(body.data(), body.size()));
@@ -69,7 +71,8 @@ bool decode(const std::string& bytes, Snapshot& snapshot) {
   StoredHead head{};
   std::memcpy(&head, at, sizeof head);
   at += sizeof head;
-  const std::size_t expected = sizeof head + head.symbols * sizeof(Snapshot::SymbolState) + head.orders * sizeof(StoredOrder);
+  const std::size_t expected = sizeof head + head.symbols * sizeof(Snapshot::SymbolState) + head.orders * sizeof(StoredOrder) +
+                               head.killed * sizeof(u32);
   if (size != expected) return false;
   snapshot.sequence = head.sequence;
   snapshot.journal_bytes = head.journal_bytes;
@@ -83,6 +86,8 @@ bool decode(const std::string& bytes, Snapshot& snapshot) {
     snapshot.orders.push_back({OrderId(order.id), Account(order.account), Symbol(order.symbol),
                                static_cast<Side>(order.side), Ticks(order.price), Lots(order.quantity)});
   }
+  snapshot.killed.resize(head.killed);
+  std::memcpy(snapshot.killed.data(), at, head.killed * sizeof(u32));
   return true;
 }
 
@@ -92,6 +97,7 @@ bool fits(const Snapshot& snapshot, const Limits& limits) {
            order.price.value <= limits.price_max;
   };
   return snapshot.symbols.size() == limits.symbols && snapshot.orders.size() <= limits.orders &&
+         snapshot.killed.size() <= kMaxKilled &&
          std::ranges::all_of(snapshot.orders, in_range);
 }
 
@@ -101,7 +107,7 @@ std::string snapshot_path(const std::string& directory) { return directory + "/s
 
 Snapshot take_snapshot(const State& state, u64 journal_bytes) {
   const auto& market = state.matcher.market();
-  Snapshot snapshot{state.last.value, journal_bytes, market.tape(), {}, {}};
+  Snapshot snapshot{state.last.value, journal_bytes, market.tape(), {}, {}, market.killed()};
   for (u32 symbol = 0; symbol < market.limits().symbols; ++symbol) {
     snapshot.symbols.push_back({market.last_trade_price(Symbol(symbol)).value, market.halted(Symbol(symbol)) ? 1U : 0U});
   }
@@ -118,6 +124,7 @@ void restore_snapshot(const Snapshot& snapshot, State& state) {
     market.restore_symbol(Symbol(symbol), stored.halted != 0, Ticks(stored.last_trade_price));
   }
   for (const RestingOrder& order : snapshot.orders) market.restore(order);
+  for (const u32 account : snapshot.killed) market.restore_killed(Account(account));
 }
 
 void write_snapshot(const std::string& directory, const Snapshot& snapshot) {

@@ -46,18 +46,15 @@ class Desk : public ::testing::Test {
     order.account = Account(account);
     apply(order);
   }
-  void replace(OrderId id, i64 price, u64 quantity, const Terms& terms = {}) {
-    Order order = make(Side::kUnspecified, price, quantity, terms);
+  void replace(OrderId id, i64 price, u64 quantity, const Terms& terms = {}, Side side = Side::kUnspecified) {
+    Order order = make(side, price, quantity, terms);
     order.kind = Kind::kReplace;
     order.id = id;
     apply(order);
   }
-  void mass_cancel(u32 account) {
-    Order order;
-    order.kind = Kind::kMassCancel;
-    order.account = Account(account);
-    apply(order);
-  }
+  void mass_cancel(u32 account) { apply_to(account, Kind::kMassCancel); }
+  void kill(u32 account) { apply_to(account, Kind::kKill); }
+  void lift(u32 account) { apply_to(account, Kind::kLift); }
   void halt(u32 symbol) { market->set_halted(Symbol(symbol), true); }
   void resume(u32 symbol) { market->set_halted(Symbol(symbol), false); }
 
@@ -124,6 +121,12 @@ class Desk : public ::testing::Test {
     order.id = OrderId(++last_id_);
     apply(order);
     return order.id;
+  }
+  void apply_to(u32 account, Kind kind) {
+    Order order;
+    order.kind = kind;
+    order.account = Account(account);
+    apply(order);
   }
   void apply(const Order& order) {
     Recorder recorder;

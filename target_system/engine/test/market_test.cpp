@@ -263,6 +263,31 @@ TYPED_TEST(MarketTest, AHaltedSymbolTakesNoOrdersButCancels) {
   this->expect(Outcome::kResting);
 }
 
+TYPED_TEST(MarketTest, AKilledAccountLosesItsOrdersAndPlacesNoneUntilLifted) {
+  const OrderId mine = this->buy(100, 5, of(7));
+  const OrderId other = this->buy(99, 5, of(8));
+  this->kill(7);
+  this->expect(Outcome::kDone);
+  this->expect_removed(mine, 5);
+  this->buy(100, 5, of(7));
+  this->expect(Outcome::kRejected, Reason::kAccountKilled);
+  this->cancel(other, 8);
+  this->expect(Outcome::kCancelled);
+  this->lift(7);
+  this->buy(100, 5, of(7));
+  this->expect(Outcome::kResting);
+}
+
+TYPED_TEST(MarketTest, AReplaceThatNamesAnotherSideOrSymbolMeansNoOrder) {
+  const OrderId id = this->buy(100, 5);
+  this->replace(id, 101, 5, {}, Side::kSell);
+  this->expect(Outcome::kRejected, Reason::kNoSuchOrder);
+  this->replace(id, 101, 5, {.symbol = 1}, Side::kBuy);
+  this->expect(Outcome::kRejected, Reason::kNoSuchOrder);
+  this->replace(id, 101, 5, {}, Side::kBuy);
+  this->expect(Outcome::kReplaced);
+}
+
 TYPED_TEST(MarketTest, TheBestPriceIsRightAfterTheLastOrderOfALevelGoes) {
   const auto levels = [this] {
     this->SetUp();

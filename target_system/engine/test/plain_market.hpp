@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "engine/market.hpp"
@@ -30,6 +31,11 @@ class PlainMarket {
         return replace(order);
       case Kind::kMassCancel:
         return mass_cancel(order);
+      case Kind::kKill:
+        return kill(order);
+      case Kind::kLift:
+        killed_.erase(order.account.value);
+        return {{Outcome::kDone}, {}, {}};
       default:
         return set_halted(order);
     }
@@ -73,6 +79,7 @@ class PlainMarket {
   PlainAnswer place(const Order& asked) {
     if (asked.symbol.value >= limits_.symbols) return rejected(Reason::kUnknownSymbol);
     if (halted_[asked.symbol.value]) return rejected(Reason::kSymbolHalted);
+    if (killed_.contains(asked.account.value)) return rejected(Reason::kAccountKilled);
     if (!good(asked.quantity)) return rejected(Reason::kQuantityOutOfRange);
     if (asked.type != OrderType::kMarket && !in_range(asked.price)) return rejected(Reason::kPriceOutOfRange);
     Order order = asked;
@@ -183,6 +190,8 @@ class PlainMarket {
   PlainAnswer replace(const Order& asked) {
     const Place found = find(asked);
     if (found == resting_.end()) return rejected(Reason::kNoSuchOrder);
+    const bool is_meant = asked.side == found->side && asked.symbol == found->symbol;
+    if (asked.side != Side::kUnspecified && !is_meant) return rejected(Reason::kNoSuchOrder);
     if (halted_[found->symbol.value]) return rejected(Reason::kSymbolHalted);
     if (!good(asked.quantity)) return rejected(Reason::kQuantityOutOfRange);
     if (!in_range(asked.price)) return rejected(Reason::kPriceOutOfRange);
@@ -200,6 +209,12 @@ class PlainMarket {
     if (answer.verdict.outcome == Outcome::kRejected) resting_ = before;
     if (answer.verdict.outcome == Outcome::kResting) answer.verdict.outcome = Outcome::kReplaced;
     return answer;
+  }
+
+  PlainAnswer kill(Order order) {
+    killed_.insert(order.account.value);
+    order.has_symbol = false;
+    return mass_cancel(order);
   }
 
   PlainAnswer mass_cancel(const Order& order) {
@@ -222,6 +237,7 @@ class PlainMarket {
 
   Limits limits_;
   std::vector<bool> halted_;
+  std::set<u32> killed_;
   std::vector<RestingOrder> resting_;
   u64 trades_ = 0;
 };

@@ -58,6 +58,7 @@ class Stream {
     } else {
       order.id = OrderId(1 + below(last_id_ + 1));
       if (last_id_ > 30 && below(4) != 0) order.id = OrderId(last_id_ - below(30));
+      if (order.kind == Kind::kReplace && below(4) != 0) order.side = Side::kUnspecified;
       if (order.kind == Kind::kReplace && below(3) == 0) order.type = static_cast<OrderType>(3 + below(2));
     }
     return order;
@@ -68,11 +69,12 @@ class Stream {
 
   Kind pick_kind() {
     const u32 draw = below(100);
-    if (draw < 62) return Kind::kNew;
-    if (draw < 78) return Kind::kCancel;
-    if (draw < 94) return Kind::kReplace;
-    if (draw < 96) return Kind::kMassCancel;
-    return draw < 97 ? Kind::kHalt : Kind::kResume;
+    if (draw < 59) return Kind::kNew;
+    if (draw < 75) return Kind::kCancel;
+    if (draw < 91) return Kind::kReplace;
+    if (draw < 93) return Kind::kMassCancel;
+    if (draw < 97) return draw < 94 ? Kind::kHalt : Kind::kResume;
+    return below(4) == 0 ? Kind::kKill : Kind::kLift;
   }
 
   std::mt19937_64 random_;
@@ -163,6 +165,7 @@ TEST(RandomStreams, BooksPutBackInTheirOrderGoOnAsBefore) {
   for (u32 symbol = 0; symbol < kLimits.symbols; ++symbol) {
     restored.restore_symbol(Symbol(symbol), whole.halted(Symbol(symbol)), whole.last_trade_price(Symbol(symbol)));
   }
+  for (const u32 account : whole.killed()) restored.restore_killed(Account(account));
   restored.restore_tape(whole.tape());
 
   for (u64 i = 0; i < kCommands / 2; ++i) {

@@ -142,12 +142,14 @@ TEST(Wire, AValueThatDoesNotFitMarksItsCommandAndKeepsItsRequest) {
 
 TEST(Wire, TheEnumsNumbersAreThoseOfTheProtocol) {
   EXPECT_EQ(static_cast<int>(Kind::kResume), v1::RESUME);
+  EXPECT_EQ(static_cast<int>(Kind::kLift), v1::LIFT);
   EXPECT_EQ(static_cast<int>(Side::kSell), v1::SELL);
   EXPECT_EQ(static_cast<int>(OrderType::kPostOnlySlide), v1::POST_ONLY_SLIDE);
   EXPECT_EQ(static_cast<int>(TimeInForce::kFok), v1::FOK);
   EXPECT_EQ(static_cast<int>(SelfTrade::kDecrement), v1::STP_DECREMENT);
   EXPECT_EQ(static_cast<int>(Outcome::kNotSequenced), v1::NOT_SEQUENCED);
   EXPECT_EQ(static_cast<int>(Reason::kNothingToReplace), v1::NOTHING_TO_REPLACE);
+  EXPECT_EQ(static_cast<int>(Reason::kKillLimitReached), v1::KILL_LIMIT_REACHED);
   EXPECT_EQ(kReasons, v1::Reason_ARRAYSIZE);
   EXPECT_EQ(kOutcomes, v1::Outcome_ARRAYSIZE);
   EXPECT_EQ(kKinds, v1::Kind_ARRAYSIZE);

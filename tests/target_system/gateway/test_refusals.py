@@ -100,13 +100,6 @@ async def test_a_key_may_come_in_its_own_header(desk: Desk) -> None:
     assert (await desk.alice.get("/v1/portfolio", headers={"x-api-key": key})).status_code == 200
 
 
-async def test_a_risk_limit_refuses_before_the_engine(ledger_dsn: str, redis_url: str) -> None:
-    async with open_desk(ledger_dsn, redis_url, quantity_lots_max=10, notional_max=500) as desk:
-        big = await desk.alice.post("/v1/orders", json=desk.order(quantity_lots=11, price_ticks=1))
-        dear = await desk.alice.post("/v1/orders", json=desk.order(quantity_lots=6, price_ticks=100))
-        assert (kind(big), kind(dear), desk.engine.book.results) == ("risk", "risk", [])
-
-
 async def test_what_the_engine_does_not_take_did_not_happen_and_may_be_sent_again(desk: Desk) -> None:
     desk.engine.refuses = True
     refused = await desk.alice.post("/v1/orders", json=desk.order())

@@ -51,6 +51,9 @@ class Market {
   template <class Sink>
   Verdict mass_cancel(const Order& order, Sink& sink);
   Verdict set_halted(Symbol symbol, bool halted);
+  template <class Sink>
+  Verdict kill(const Order& order, Sink& sink);
+  Verdict lift(Account account);
 
   // Brings near what finding this order will touch; for callers that know some commands ahead.
   void prefetch(OrderId id) const { ids_.prefetch(id.value); }
@@ -58,11 +61,13 @@ class Market {
   // Puts an order behind those of its level without matching: for snapshots, in the order of each_resting().
   void restore(const RestingOrder& order);
   void restore_symbol(Symbol symbol, bool halted, Ticks last_trade_price);
+  void restore_killed(Account account) { killed_.push_back(account.value); }
   void restore_tape(const Tape& tape) { tape_ = tape; }
 
   const Limits& limits() const { return limits_; }
   const Tape& tape() const { return tape_; }
   u32 resting_orders() const { return slab_.live(); }
+  const std::vector<u32>& killed() const { return killed_; }
   bool halted(Symbol symbol) const { return books_[symbol.value].halted; }
   Ticks last_trade_price(Symbol symbol) const { return Ticks(books_[symbol.value].last_trade_price); }
 
@@ -113,6 +118,7 @@ class Market {
   void match(Book& book, u32 side, u32 level, Taker& taker, Sink& sink);
   template <class Sink>
   bool prevent_self_trade(Ref& maker, Taker& taker, Sink& sink);
+  bool is_killed(Account account) const { return std::ranges::binary_search(killed_, account.value); }
   Verdict settle(const Order& order, Book& book, u32 side, u32 level, const Taker& taker);
   bool fillable(const Order& order, const Book& book, u32 side, u32 level) const;
   RestingOrder describe(const Node& node) const;
@@ -132,6 +138,7 @@ class Market {
   Ids ids_;
   Tape tape_;
   std::vector<Book> books_;
+  std::vector<u32> killed_;  // accounts, sorted; its capacity is set once
 };
 
 }  // namespace lab::engine

@@ -1,4 +1,4 @@
-// Changes to what rests: cancel, replace, mass cancel, halt. Part of market.hpp.
+// Changes to what rests, and to who may trade what: cancel, replace, mass cancel, halt, kill. Part of market.hpp.
 #pragma once
 
 #include "engine/market.hpp"
@@ -13,6 +13,7 @@ Market<Ids>::Market(const Limits& limits, u64 last_id)
       slab_(limits.symbols * 2, static_cast<u32>(last_level_) + 1, limits.orders),
       ids_(last_id, limits.orders),
       books_(limits.symbols) {
+  killed_.reserve(kMaxKilled);
   u32 side_number = 0;
   for (Book& book : books_) {
     for (BookSide& side : book.sides) {
@@ -38,6 +39,10 @@ template <class Sink>
       return set_halted(order.symbol, true);
     case Kind::kResume:
       return set_halted(order.symbol, false);
+    case Kind::kKill:
+      return kill(order, sink);
+    case Kind::kLift:
+      return lift(order.account);
     case Kind::kUnspecified:
       break;
   }
@@ -64,6 +69,8 @@ template <class Sink>
   const u32 side_number = slab_.side_of(node.level);
   const u32 side = side_number & 1;
   Book& book = books_[side_number >> 1];
+  const bool is_meant = index(order.side) == side && order.symbol.value == side_number >> 1;
+  if (order.side != Side::kUnspecified && !is_meant) return rejected(Reason::kNoSuchOrder);
   if (book.halted) return rejected(Reason::kSymbolHalted);
   if (order.quantity.value - 1 >= kMaxQuantity) return rejected(Reason::kQuantityOutOfRange);
   const u64 offset = static_cast<u64>(order.price.value) - static_cast<u64>(limits_.price_min);
@@ -123,6 +130,25 @@ template <class Ids>
 Verdict Market<Ids>::set_halted(Symbol symbol, bool halted) {
   if (symbol.value >= limits_.symbols) return rejected(Reason::kUnknownSymbol);
   books_[symbol.value].halted = halted;
+  return {.outcome = Outcome::kDone};
+}
+
+// Killing again cancels what a lift in between let in; it is no error.
+template <class Ids>
+template <class Sink>
+[[gnu::noinline]] Verdict Market<Ids>::kill(const Order& order, Sink& sink) {
+  if (!is_killed(order.account)) {
+    if (killed_.size() == kMaxKilled) return rejected(Reason::kKillLimitReached);
+    killed_.insert(std::ranges::lower_bound(killed_, order.account.value), order.account.value);
+  }
+  Order all = order;
+  all.has_symbol = false;
+  return mass_cancel(all, sink);
+}
+
+template <class Ids>
+Verdict Market<Ids>::lift(Account account) {
+  std::erase(killed_, account.value);
   return {.outcome = Outcome::kDone};
 }
 

@@ -11,6 +11,7 @@ template <class Sink>
   if (order.symbol.value >= limits_.symbols) [[unlikely]] return rejected(Reason::kUnknownSymbol);
   Book& book = books_[order.symbol.value];
   if (book.halted) [[unlikely]] return rejected(Reason::kSymbolHalted);
+  if (!killed_.empty() && is_killed(order.account)) [[unlikely]] return rejected(Reason::kAccountKilled);
   if (order.quantity.value - 1 >= kMaxQuantity) [[unlikely]] return rejected(Reason::kQuantityOutOfRange);
   const bool is_market = order.type == OrderType::kMarket;
   const u64 offset = static_cast<u64>(order.price.value) - static_cast<u64>(limits_.price_min);

@@ -6,7 +6,7 @@
 // snapshot that is damaged, of another version or of another journal is ignored, and said to be.
 //
 // DIR/snapshot: 8 bytes magic, u32 version, u32 crc32c of the rest; then where it stands, the tape, each symbol, each
-// resting order in priority order. Little-endian.
+// resting order in priority order, each killed account. Little-endian.
 #pragma once
 
 #include <string>
@@ -28,6 +28,7 @@ struct Snapshot {
   Tape tape;
   std::vector<SymbolState> symbols;
   std::vector<RestingOrder> orders;
+  std::vector<u32> killed;  // accounts, sorted
 };
 
 Snapshot take_snapshot(const State& state, u64 journal_bytes);

@@ -31,7 +31,7 @@ using Account = Strong<struct AccountTag, u32>;
 using Symbol = Strong<struct SymbolTag, u32>;
 using Sequence = Strong<struct SequenceTag, u64>;
 
-enum class Kind : u8 { kUnspecified, kNew, kCancel, kReplace, kMassCancel, kHalt, kResume };
+enum class Kind : u8 { kUnspecified, kNew, kCancel, kReplace, kMassCancel, kHalt, kResume, kKill, kLift };
 enum class Side : u8 { kUnspecified, kBuy, kSell };
 enum class OrderType : u8 { kUnspecified, kLimit, kMarket, kPostOnlyReject, kPostOnlySlide };
 enum class TimeInForce : u8 { kGtc, kIoc, kFok };
@@ -64,11 +64,13 @@ enum class Reason : u8 {
   kMalformed,
   kQueueFull,
   kShuttingDown,
-  kNothingToReplace
+  kNothingToReplace,
+  kAccountKilled,
+  kKillLimitReached
 };
-inline constexpr int kReasons = 16;
+inline constexpr int kReasons = 18;
 inline constexpr int kOutcomes = 8;
-inline constexpr int kKinds = 7;
+inline constexpr int kKinds = 9;
 
 // What the books are asked. `id` of a new order is the one it gets; of a cancel or replace the order meant.
 struct Order {
@@ -128,6 +130,7 @@ struct Limits {
 };
 
 inline constexpr u64 kMaxQuantity = 0xFFFF'FFFF;
+inline constexpr u32 kMaxKilled = 4096;  // accounts at once
 inline constexpr i64 kMaxPriceRange = 1 << 24;
 
 }  // namespace lab::engine
