@@ -36,6 +36,9 @@ class Assignment(msgspec.Struct, frozen=True):
     take: float
     receipts: str
     """The file that the receipts go to."""
+    market: float = 0.5
+    ioc: float = 0.0
+    replace: float = 0.0
     workers: int = 1
     """Processes that share the load."""
     worker: int = 0

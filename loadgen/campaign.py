@@ -35,11 +35,15 @@ class CampaignError(DocumentError):
 
 
 class Flow(Section):
-    """The shares of adds near the touch, cancels and takers among the commands, and how many of the accounts trade."""
+    """The shares of adds near the touch, cancels and takers among the commands; what kinds of takers, and how many
+    cancels replace the order instead (`loadgen.order_flow.Mix`); and how many of the accounts trade."""
 
     add: Share = 0.60
     cancel: Share = 0.25
     take: Share = 0.15
+    market: Share = 0.5
+    ioc: Share = 0.0
+    replace: Share = 0.0
     accounts: PositiveInt = 8
 
     @model_validator(mode="after")

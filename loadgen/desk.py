@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from loadgen.meter import Meter
-from loadgen.order_flow import Cancel, NewOrder, OrderFlow, Tape
+from loadgen.order_flow import Cancel, NewOrder, OrderFlow, Replace, Tape
 from loadgen.receipts import ABANDONED, OK, Kind, Rows, pack_receipt
 from loadgen.wire import NOTHING, Requests, Told, client_order_id, told
 from target_system.orders import OrderId
@@ -24,7 +24,7 @@ class Command:
     number: int
     kind: Kind
     order_id: int
-    """Of a cancel: what it cancels."""
+    """Of a cancel or a replacement: the order meant."""
     request: bytes
     order: NewOrder | None = None
     due_ns: int = 0
@@ -55,6 +55,9 @@ class Desk:
         if isinstance(wanted, Cancel):
             return Command(self, self._number, Kind.CANCEL, wanted.order_id, self.requests.cancel(wanted))
         name = client_order_id(self.id_prefix, self.user, self._number)
+        if isinstance(wanted, Replace):
+            request = self.requests.replace(name, wanted)
+            return Command(self, self._number, Kind.REPLACE, wanted.order_id, request, wanted.terms)
         return Command(self, self._number, Kind.NEW, 0, self.requests.new_order(name, wanted), wanted)
 
     def answered(self, command: Command, status: int, body: bytes, at_ns: int) -> Told:
@@ -74,7 +77,7 @@ class Desk:
 
     def _note(self, command: Command, outcome: int, result: Told, at_ns: int) -> None:
         self.meter.ended(outcome, at_ns - command.due_ns)
-        order_id = command.order_id if command.kind is Kind.CANCEL else result.order_id
+        order_id = result.order_id if command.kind is Kind.NEW else command.order_id
         wall = self.to_wall_ns
         self.receipts.append(pack_receipt(
             self.user, command.number, self.account, command.kind, outcome, min(command.late_ns, LATE_MAX_NS), order_id,

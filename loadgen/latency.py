@@ -25,7 +25,7 @@ Receipts = npt.NDArray[np.void]
 
 INTERVAL_NS = 1_000_000_000
 ROW = np.dtype([(name, "<" + {"H": "u2", "I": "u4", "Q": "u8", "q": "i8"}[code]) for name, code in FIELDS])
-ENDPOINTS = {Kind.NEW: Endpoint.NEW, Kind.CANCEL: Endpoint.CANCEL}
+ENDPOINTS = {Kind.NEW: Endpoint.NEW, Kind.CANCEL: Endpoint.CANCEL, Kind.REPLACE: Endpoint.REPLACE}
 MEASURES = {"latency": "intended_ns", "service": "sent_ns"}
 
 
@@ -37,15 +37,14 @@ def read_receipts(path: Path) -> Receipts:
 
 def acknowledgements(window: str, prefix: str, receipts: Receipts) -> pa.Table:
     """The rows of `acks.parquet`. A cancel goes by its identity in the ledger, which names the order it cancels."""
-    new, cancel = int(Kind.NEW), int(Kind.CANCEL)
     identities = [
-        client_order_id(prefix, user, number) if kind == new else cancel_identity(order_id)
+        cancel_identity(order_id) if kind == Kind.CANCEL else client_order_id(prefix, user, number)
         for user, number, kind, order_id in receipts[["user", "number", "kind", "order_id"]].tolist()
     ]
     columns = {
         "window": [window] * len(receipts),
         "client_order_id": identities,
-        "kind": [{new: "new", cancel: "cancel"}[kind] for kind in receipts["kind"].tolist()],
+        "kind": [Kind(kind).name.lower() for kind in receipts["kind"].tolist()],
         "outcome": [outcome_name(code) for code in receipts["outcome"].tolist()],
         **{name: receipts[name].astype(np.int64) for name in ("account", "order_id", "sequence")},
         **{name: receipts[name] for name in ("intended_ns", "sent_ns", "answered_ns")},

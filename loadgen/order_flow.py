@@ -39,11 +39,15 @@ WALK_STEPS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """Shares of the steps; they sum to one."""
+    """Shares of the steps; the first three sum to one. Then of the takers how many are market orders, and of the others
+    how many are immediate-or-cancel; of the cancels how many replace the order instead, near the touch."""
 
     add: float = 0.60
     cancel: float = 0.25
     take: float = 0.15
+    market: float = 0.5
+    ioc: float = 0.0
+    replace: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,19 @@ class NewOrder:
     order_type: OrderType
     price_ticks: Ticks | None
     quantity_lots: Lots
+    is_ioc: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
     order_id: OrderId
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    order_id: OrderId
+    terms: NewOrder
+    """Of the same symbol and side."""
 
 
 class PriceWalk:
@@ -82,6 +94,7 @@ class Resting:
     """An own order in the book, as far as its owner knows."""
 
     symbol: int
+    side: Side
     price_ticks: int
     lots: int
 
@@ -113,48 +126,58 @@ class OrderFlow:
 
     def __init__(self, seed: int, user: int, symbols: tuple[str, ...], mix: Mix, walk: PriceWalk, tape: Tape) -> None:
         self._draw = Random(f"{seed}/user/{user}")
+        self._draw_kind = Random(f"{seed}/kind/{user}")  # apart, so that older flows stay what they were
         self._symbols, self._mix, self._walk, self._tape = symbols, mix, walk, tape
         self._weights = tuple(1 / (rank + 1) for rank in range(len(symbols)))
         self._step = 0
         self._resting: dict[int, Resting] = {}
 
-    def next_command(self) -> NewOrder | Cancel:
+    def next_command(self) -> NewOrder | Cancel | Replace:
         draw = self._draw
         kind, age, is_far = draw.random(), draw.random(), draw.random() < FAR_SHARE
         (symbol,) = draw.choices(range(len(self._symbols)), self._weights)
         side = Side.BUY if draw.random() < 0.5 else Side.SELL
         offset = int(draw.expovariate(1 / OFFSET_MEAN_TICKS))
         add_lots, taker_lots = draw.randint(*ADD_LOTS), draw.randint(*TAKER_LOTS)
-        at_market = draw.random() < 0.5
+        at_market = draw.random() < self._mix.market
+        is_ioc, is_replace = (self._draw_kind.random() < share for share in (self._mix.ioc, self._mix.replace))
         middle = self._walk.middle_ticks(symbol, self._step)
         self._step += 1
         if kind < self._mix.cancel and self._resting:
-            return Cancel(self._take_furthest() if is_far else self._take_young(age))
+            order_id = self._find_furthest() if is_far else self._find_young(age)
+            resting = self._taken(order_id)
+            return self._replace(order_id, resting, offset, add_lots) if is_replace else Cancel(OrderId(order_id))
         towards = 1 if side is Side.BUY else -1
         if kind >= self._mix.cancel + self._mix.add:
             reach = None if at_market else Ticks(middle + towards * TAKER_REACH_TICKS)
             order_type = OrderType.MARKET if at_market else OrderType.LIMIT
-            return NewOrder(self._symbols[symbol], side, order_type, reach, Lots(taker_lots))
+            return NewOrder(self._symbols[symbol], side, order_type, reach, Lots(taker_lots), is_ioc and not at_market)
         price = Ticks(middle - towards * (1 + offset))
         return NewOrder(self._symbols[symbol], side, OrderType.LIMIT, price, Lots(add_lots))
 
     def rests(self, order_id: OrderId, order: NewOrder, lots: int) -> None:
         """An order of this user was acknowledged and `lots` of it are in the book."""
         symbol = self._symbols.index(order.symbol)
-        self._tape.rests(order_id, Resting(symbol, order.price_ticks or 0, lots), self._resting)
+        self._tape.rests(order_id, Resting(symbol, order.side, order.price_ticks or 0, lots), self._resting)
         if len(self._resting) > RESTING_MAX:
             self._tape.gone(next(iter(self._resting)))
 
-    def _take_young(self, age: float) -> OrderId:
-        back = int(age**YOUTH * len(self._resting))
-        return self._taken(next(islice(reversed(self._resting), back, None)))
+    def _replace(self, order_id: int, resting: Resting, offset: int, lots: int) -> Replace:
+        towards = 1 if resting.side is Side.BUY else -1
+        price = Ticks(self._walk.middle_ticks(resting.symbol, self._step) - towards * (1 + offset))
+        terms = NewOrder(self._symbols[resting.symbol], resting.side, OrderType.LIMIT, price, Lots(lots))
+        return Replace(OrderId(order_id), terms)
 
-    def _take_furthest(self) -> OrderId:
+    def _find_young(self, age: float) -> int:
+        back = int(age**YOUTH * len(self._resting))
+        return next(islice(reversed(self._resting), back, None))
+
+    def _find_furthest(self) -> int:
         middles = [self._walk.middle_ticks(symbol, self._step) for symbol in range(len(self._symbols))]
         resting = self._resting
-        return self._taken(max(resting, key=lambda own: abs(resting[own].price_ticks - middles[resting[own].symbol])))
+        return max(resting, key=lambda own: abs(resting[own].price_ticks - middles[resting[own].symbol]))
 
-    def _taken(self, order_id: int) -> OrderId:
-        del self._resting[order_id]
+    def _taken(self, order_id: int) -> Resting:
+        resting = self._resting.pop(order_id)
         self._tape.gone(order_id)
-        return OrderId(order_id)
+        return resting

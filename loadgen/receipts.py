@@ -23,6 +23,7 @@ pack_receipt = struct.Struct("<" + "".join(code for _, code in FIELDS)).pack
 class Kind(IntEnum):
     NEW = 0
     CANCEL = 1
+    REPLACE = 2
 
 
 OK = 0

@@ -109,6 +109,9 @@ def assign(cluster: Cluster, campaign: Campaign, planned: PlannedWindow, id_pref
         add=flow.add,
         cancel=flow.cancel,
         take=flow.take,
+        market=flow.market,
+        ioc=flow.ioc,
+        replace=flow.replace,
         receipts=str(receipts),
     )
 

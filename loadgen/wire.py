@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import orjson
 
-from loadgen.order_flow import Cancel, NewOrder
+from loadgen.order_flow import Cancel, NewOrder, Replace
 
 REFUSED_UNSEEN = 500
 """From this status on an answer is not about the order but about the server."""
@@ -16,6 +16,7 @@ REFUSED_UNSEEN = 500
 class Endpoint(StrEnum):
     NEW = "POST /v1/orders"
     CANCEL = "DELETE /v1/orders/{id}"
+    REPLACE = "PUT /v1/orders/{id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +44,26 @@ class Requests:
 
     def __init__(self, host: str, api_key: str) -> None:
         common = f"host: {host}\r\nx-api-key: {api_key}\r\n"
-        self._new = f"POST /v1/orders HTTP/1.1\r\n{common}content-type: application/json\r\ncontent-length: "
+        self._body = f" HTTP/1.1\r\n{common}content-type: application/json\r\ncontent-length: "
+        self._new = f"POST /v1/orders{self._body}"
         self._cancel = f" HTTP/1.1\r\n{common}\r\n"
 
     def new_order(self, client_order_id: str, order: NewOrder) -> bytes:
         price = "" if order.price_ticks is None else f'"price_ticks":{order.price_ticks},'
+        ioc = '"time_in_force":"ioc",' if order.is_ioc else ""
         body = (
             f'{{"client_order_id":"{client_order_id}","symbol":"{order.symbol}","side":"{order.side}",'
-            f'"type":"{order.order_type}",{price}"quantity_lots":{order.quantity_lots}}}'
+            f'"type":"{order.order_type}",{price}{ioc}"quantity_lots":{order.quantity_lots}}}'
         )
         return f"{self._new}{len(body)}\r\n\r\n{body}".encode()
+
+    def replace(self, client_order_id: str, replace: Replace) -> bytes:
+        terms = replace.terms
+        body = (
+            f'{{"client_order_id":"{client_order_id}","symbol":"{terms.symbol}","side":"{terms.side}",'
+            f'"price_ticks":{terms.price_ticks},"quantity_lots":{terms.quantity_lots}}}'
+        )
+        return f"PUT /v1/orders/{replace.order_id}{self._body}{len(body)}\r\n\r\n{body}".encode()
 
     def cancel(self, cancel: Cancel) -> bytes:
         return f"DELETE /v1/orders/{cancel.order_id}{self._cancel}".encode()

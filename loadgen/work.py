@@ -103,7 +103,7 @@ class Work:
     def _desks(self) -> Iterator[Desk]:
         told = self._assignment
         walk = PriceWalk(told.seed, len(told.symbols))
-        tape, mix = Tape(), Mix(told.add, told.cancel, told.take)
+        tape, mix = Tape(), Mix(told.add, told.cancel, told.take, told.market, told.ioc, told.replace)
         for user in itertools.count(told.worker, told.workers):
             trading = told.trading[user % len(told.trading)]
             yield Desk(

@@ -16,6 +16,7 @@ from loadgen.order_flow import (
     NewOrder,
     OrderFlow,
     PriceWalk,
+    Replace,
     Tape,
 )
 from target_system.orders import OrderId, OrderType, Side
@@ -27,8 +28,8 @@ def flow(user: int = 0, seed: int = 1, mix: Mix | None = None) -> OrderFlow:
     return OrderFlow(seed, user, SYMBOLS, mix or Mix(), PriceWalk(seed, len(SYMBOLS)), Tape())
 
 
-def commands(trader: OrderFlow, count: int, every_order_rests: bool = True) -> list[NewOrder | Cancel]:
-    made = []
+def commands(trader: OrderFlow, count: int, every_order_rests: bool = True) -> list[NewOrder | Cancel | Replace]:
+    made: list[NewOrder | Cancel | Replace] = []
     for number in range(count):
         command = trader.next_command()
         made.append(command)
@@ -174,3 +175,17 @@ def match(book: dict[int, list[int]], order: NewOrder) -> tuple[int, list[tuple[
         if level[1] == 0:
             del book[order_id]
     return left, fills
+
+
+def test_other_kinds_take_their_share_and_leave_the_rest_of_the_flow_as_it_was() -> None:
+    plain, mixed = commands(flow(), 2_000), commands(flow(mix=Mix(market=0.0, ioc=1.0, replace=1.0)), 2_000)
+    assert not any(isinstance(command, Cancel) for command in mixed)
+    replaced = [command for command in mixed if isinstance(command, Replace)]
+    assert isinstance(plain[mixed.index(replaced[0])], Cancel)
+    placed = {n: command for n, command in enumerate(mixed, start=1) if isinstance(command, NewOrder)}
+    for replace in replaced:
+        first = placed[replace.order_id]
+        assert (replace.terms.symbol, replace.terms.side) == (first.symbol, first.side)
+    takers = [command for command in placed.values() if command.is_ioc]
+    assert takers
+    assert all(command.order_type is OrderType.LIMIT for command in takers)
