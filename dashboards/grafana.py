@@ -38,6 +38,11 @@ FOLDER_UID, FOLDER_TITLE = "lab", "Trading cluster lab"
 PROMETHEUS = models.DataSourceRef(type_val="prometheus", uid="lab-prometheus")
 LOKI = models.DataSourceRef(type_val="loki", uid="lab-loki")
 TAG = "trading-lab"
+TRACES_OF_EXEMPLARS = {
+    "name": "trace_id",
+    "url": "/d/lab-order-path?var-trace_id=${__value.raw}",
+    "urlDisplayLabel": "Log lines of this trace",
+}
 SCRAPE = "1s"
 UNITS = {
     "seconds": "s", "bytes": "bytes", "bytes/s": "Bps", "share": "percentunit", "percent": "percent",
@@ -53,7 +58,8 @@ class BoardError(Exception):
 def write(folder: Path) -> list[Path]:
     """Writes everything below `folder`; gives the files. Raises BoardError."""
     texts = {f"boards/{board.uid}.json": text_of(board) for board in BOARDS}
-    texts["provisioning/datasources/lab.yaml"] = _yaml({"apiVersion": 1, "datasources": [*data_sources()]})
+    sources = _yaml({"apiVersion": 1, "datasources": [*data_sources()]})
+    texts["provisioning/datasources/lab.yaml"] = sources.replace("${", "$${")  # the page's to fill in, not the start's
     provider = {
         "name": "lab", "folder": FOLDER_TITLE, "folderUid": FOLDER_UID, "type": "file", "updateIntervalSeconds": 10,
         "allowUiUpdates": False, "options": {"path": "$LAB_BOARDS"},
@@ -73,7 +79,9 @@ def data_sources(
     common_keys = {"access": "proxy", "isDefault": False}
     yield {
         "name": "Lab Prometheus", "type": PROMETHEUS.type_val, "uid": PROMETHEUS.uid, "url": prometheus_url,
-        **common_keys, "jsonData": {"timeInterval": SCRAPE, "httpMethod": "POST"},
+        **common_keys, "jsonData": {
+            "timeInterval": SCRAPE, "httpMethod": "POST", "exemplarTraceIdDestinations": [TRACES_OF_EXEMPLARS],
+        },
     }  # fmt: skip
     yield {
         "name": "Lab Loki",

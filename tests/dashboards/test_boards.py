@@ -118,6 +118,8 @@ def test_a_build_writes_every_board_and_what_provisions_them(tmp_path: Path) -> 
     sources = yaml.safe_load((tmp_path / "provisioning/datasources/lab.yaml").read_text())["datasources"]
     used = {panel["datasource"]["uid"] for board in BOARDS for panel in json.loads(grafana.text_of(board))["panels"]}
     assert {source["uid"] for source in sources} == used
+    destination = sources[0]["jsonData"]["exemplarTraceIdDestinations"][0]
+    assert destination["url"] == "/d/lab-order-path?var-trace_id=$${__value.raw}"
     providers = yaml.safe_load((tmp_path / "provisioning/dashboards/lab.yaml").read_text())["providers"]
     assert providers[0]["options"]["path"] == "$LAB_BOARDS"
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from openapi_core import OpenAPI
@@ -19,7 +20,10 @@ from openapi_core.testing import MockRequest
 
 from dashboards import push
 from dashboards.catalogue import BOARDS
+from dashboards.commands import announce
 from dashboards.push import Thing, What
+from deploy.cluster import Cluster
+from deploy.topology import Topology
 
 DESCRIPTION = OpenAPI.from_dict(json.loads((Path(__file__).parent / "data/grafana_openapi_9.4.json").read_text()))
 PROMETHEUS, LOKI = "http://127.0.0.1:1", "http://127.0.0.1:2"
@@ -150,6 +154,18 @@ def test_a_data_source_follows_a_cluster_that_moved(grafana: Grafana) -> None:
 def test_a_grafana_that_is_not_there_is_one_clear_error() -> None:
     with pytest.raises(push.PushError, match="Grafana did not show lab"):
         push.compare(push.client("http://admin:secret@127.0.0.1:9"), PROMETHEUS, LOKI)
+
+
+def test_a_cluster_that_comes_up_brings_the_grafana_of_the_environment_up_to_date(
+    grafana: Grafana, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def address(part: str) -> str:
+        return f"127.0.0.1:{ {'boards': 1, 'prometheus': 2, 'loki': 3}[part] }"
+
+    monkeypatch.setenv("GRAFANA_URL", grafana.url)
+    announce(cast("Cluster", SimpleNamespace(topology=Topology(), grafana=None, address=address)))
+    assert grafana.kept["/datasources/uid/lab-prometheus"]["url"] == "http://127.0.0.1:2"
+    assert f"/dashboards/uid/{BOARDS[-1].uid}" in grafana.kept
 
 
 def test_a_password_in_the_address_is_not_repeated() -> None:

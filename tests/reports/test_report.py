@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -162,3 +163,10 @@ def test_five_lines_close_the_demo(standard: Run) -> None:
     assert lines[2].startswith("6,750 acknowledged, 0 lost")
     assert lines[3] == "Report: runs/x.report/report.html"
     assert lines[4].startswith("Next: ")
+
+
+def test_the_page_links_to_the_boards_of_the_run_and_of_each_window(standard: Run) -> None:
+    text = write(standard.path).read_text()
+    assert 'href="boards.html"' in text
+    spans = [unquote(span) for span in re.findall(r'href="boards.html#board=overview&amp;span=([^"]+)"', text)]
+    assert spans == [window.name for window in standard.windows]
