@@ -153,7 +153,8 @@ def cut_off(engine: EngineServer) -> int:
 
 def test_who_does_not_read_is_cut_off_with_the_reason_while_another_gets_everything(start: Start) -> None:
     engine = start(subscriber_bytes=20_000)
-    own_channel = grpc.insecure_channel(f"127.0.0.1:{engine.events[-1]['port']}")
+    address = f"127.0.0.1:{engine.events[-1]['port']}"
+    own_channel = grpc.insecure_channel(address, options=[("grpc.http2.bdp_probe", 0)])  # its window stays at 64 KiB
     idle = MarketDataStub(own_channel).Subscribe(md.SubscribeRequest(), wait_for_ready=True)
     assert next(iter(idle)).snapshots
     with following(engine) as reader:
