@@ -98,7 +98,7 @@ def run(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a campaign to a sealed run and its report. Exits 3 if the reconciliation fails, 4 if the run is invalid.
+    """Run a campaign to a sealed run and its report. Exits 3 if the reconciliation or a gate fails, 4 if invalid.
 
     Ctrl-C seals what was measured until then as aborted, stops everything and exits 130.
     """
@@ -219,12 +219,16 @@ def document(run: Run) -> dict[str, Any]:
 
 
 def exit_code(run: Run) -> Exit:
-    """A broken promise outweighs Ctrl-C, and that a disturbed machine."""
+    """A broken promise outweighs Ctrl-C, that a disturbed machine, and that a missed gate."""
+    from analysis.gates import gates
+
     if not run.reconciled:
         return Exit.CHECK_FAILED
     if run.status != "complete":
         return Exit.ABORTED
-    return Exit.PASS if run.valid else Exit.INVALID_RUN
+    if not run.valid:
+        return Exit.INVALID_RUN
+    return Exit.PASS if all(gate.passed for gate in gates(run)) else Exit.CHECK_FAILED
 
 
 def command_reference() -> str:

@@ -12,17 +12,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from analysis.demand import demand
+from analysis.drift import drift
 from analysis.finding import Bearing, Figure, Finding, Mechanism, in_words
 from analysis.load import load
 from analysis.measured import Configuration, configurations
 from analysis.residence import residence
 from analysis.saturation import ORDER_PATH, saturation
 from analysis.scaling import scaling
+from analysis.slo import slo
 from analysis.validity import validity
 from analysis.waits import waits
 from loadgen.record import Run
 
-ANALYSES: tuple[Callable[[Run], list[Finding]], ...] = (validity, saturation, demand, residence, waits, scaling, load)
+ANALYSES: tuple[Callable[[Run], list[Finding]], ...] = (
+    validity, saturation, demand, residence, waits, scaling, load, drift, slo,
+)  # fmt: skip
 PROCESSOR = (Mechanism.CPU, Mechanism.QUOTA)
 WAITING = (Mechanism.COMMIT, Mechanism.POOL, Mechanism.LOCK, Mechanism.RESPONSE)
 CONTEXT = (Mechanism.SCALING, Mechanism.LOAD)

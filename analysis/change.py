@@ -110,7 +110,7 @@ def unlike(before: Run, after: Run) -> list[str]:
     if not before.machine.same_kind(after.machine):
         found.append(f"{before.id} ran on {_kind(before)}, {after.id} on {_kind(after)}")
     one, other = ({k: v for k, v in run.campaign.items() if k not in NOT_THE_LOAD} for run in (before, after))
-    differing = sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+    differing = sorted(key for key in one.keys() | other.keys() if (one.get(key) or None) != (other.get(key) or None))
     if differing:
         found.append(f"{before.id} and {after.id} ran campaigns that differ in {', '.join(differing)}")
     for run in (before, after):

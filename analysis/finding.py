@@ -44,6 +44,7 @@ class Mechanism(StrEnum):
     NOISE = "noise of the machine"
     SCALING = "scaling"
     MEASUREMENT = "measurement"
+    DRIFT = "drift"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def latency(
 @remembered
 def percentile_interval(run: Run, configuration: Configuration, percentile: float) -> Interval | None:
     """Block bootstrap of a percentile (ms), whole seconds drawn: the orders of one second share their luck."""
-    blocks = [block for window in configuration.windows for block in _latencies_by_second(run, window) if len(block)]
+    blocks = [block for window in configuration.windows for block in latencies_by_second(run, window) if len(block)]
     if len(blocks) < 2 * intervals.BATCHES:
         return None
     order = np.argsort(np.concatenate(blocks))
@@ -106,7 +106,8 @@ def percentile_interval(run: Run, configuration: Configuration, percentile: floa
     return Interval(float(low), float(high), f"block bootstrap over {len(blocks)} seconds")
 
 
-def _latencies_by_second(run: Run, window: Window) -> list[np.ndarray]:
+def latencies_by_second(run: Run, window: Window) -> list[np.ndarray]:
+    """Of the new orders due in each second and answered "ok", in ns."""
     acks = run.acks
     done = acks[(acks["window"] == window.name) & (acks["kind"] == "new") & (acks["outcome"] == "ok")]
     intended = done["intended_ns"].to_numpy()

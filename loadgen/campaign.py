@@ -21,7 +21,9 @@ from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_v
 
 from deploy import documents
 from deploy.documents import DocumentError, Fault
+from deploy.faults.catalogue import AnyFault
 from deploy.topology import Topology, TopologyError
+from loadgen.arrivals import Constant, Poisson, Rate
 from loadgen.load import Load, Section
 
 TOPOLOGIES = Path(__file__).resolve().parent.parent / "deploy" / "topologies"
@@ -54,6 +56,49 @@ class Flow(Section):
         return self
 
 
+class Regression(Section):
+    """`baseline` is a run that lies beside this one; a change that is found may make a figure worse by `change_max`."""
+
+    baseline: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]+$")]
+    change_max: Annotated[float, Field(gt=0, lt=1)] = 0.05
+
+
+class Gates(Section):
+    """What each configuration must keep, else the run's exit code is 3; judged by `analysis.gates`."""
+
+    p50_ms: PositiveFloat | None = None
+    p99_ms: PositiveFloat | None = None
+    p99_9_ms: PositiveFloat | None = None
+    orders_per_s: PositiveFloat | None = None
+    error_share: Share | None = None
+    reconciled: bool = False
+    regression: Regression | None = None
+
+
+class Timed(Section):
+    """A fault of deploy/faults, `at_s` after the measured part began, for `for_s` (0: struck and at once let go)."""
+
+    at_s: Annotated[float, Field(ge=0)]
+    for_s: Annotated[float, Field(ge=0)] = 0.0
+    fault: AnyFault
+
+
+class Search(Section):
+    """Finds the highest rate at which every answer keeps the SLO, between two rates, by one window a probe."""
+
+    p99_ms: PositiveFloat
+    error_share: Share = 0.01
+    from_per_s: Rate
+    to_per_s: Rate
+    probes_max: Annotated[int, Field(ge=3, le=10)] = 10
+
+    @model_validator(mode="after")
+    def _goes_up(self) -> Self:
+        if self.from_per_s >= self.to_per_s:
+            raise ValueError(f"goes from {self.from_per_s:g} to {self.to_per_s:g}; let to_per_s be the larger")
+        return self
+
+
 class Short(Section):
     """What a run with --short changes: the same campaign, smaller, for continuous integration."""
 
@@ -61,6 +106,8 @@ class Short(Section):
     warm_up_s: Annotated[float, Field(ge=0)] | None = None
     duration_s: PositiveFloat | None = None
     sweep: dict[str, Values] | None = None
+    faults: tuple[Timed, ...] | None = None
+    search: Search | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +133,16 @@ class Campaign(Section):
     repetitions: Annotated[int, Field(gt=0, le=1000)] = 1
     order: Literal["random", "listed"] = "random"
     seed: Annotated[int, Field(ge=0)] = 1
+    faults: tuple[Timed, ...] = ()
+    search: Search | None = None
+    gates: Gates = Gates()
     short: Short | None = None
 
     @classmethod
     def read(cls, path: Path | str, short: bool = False) -> Campaign:
         """The campaign of a file, or its smaller self. Raises CampaignError with every fault."""
         try:
-            campaign = documents.load(cls, Path(path), lambda found: [*found.faults(), *found.shortened().faults()])
+            campaign = documents.load(cls, Path(path), lambda found: [*found.problems(), *found.shortened().problems()])
         except DocumentError as error:
             raise CampaignError(error.faults) from error
         return campaign.shortened() if short else campaign
@@ -101,7 +151,7 @@ class Campaign(Section):
         """With what `short` says in the place of the usual; the same campaign where it has no `short`."""
         if self.short is None:
             return self
-        change = self.short.model_dump(exclude_none=True)
+        change = {name: value for name, value in self.short if value is not None}
         load = self.load.model_copy(
             update={key: change.pop(key) for key in ("warm_up_s", "duration_s") if key in change}
         )
@@ -120,11 +170,14 @@ class Campaign(Section):
         return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
 
     def plan(self) -> list[PlannedWindow]:
-        """Every window in the order of running: randomised blocks, one a repetition."""
+        """Every window in the order of running: randomised blocks, one a repetition.
+
+        Of a search, as many windows as it may take, at the rate of `load`; `loadgen.search` gives each its own.
+        """
         draw = Random(f"{self.seed}/order")
         base = Topology.load(TOPOLOGIES / f"{self.topology}.yaml")
         windows: list[PlannedWindow] = []
-        for repetition in range(1, self.repetitions + 1):
+        for repetition in range(1, (self.search.probes_max if self.search else self.repetitions) + 1):
             block = list(self._configurations())
             if self.order == "random":
                 draw.shuffle(block)
@@ -138,13 +191,23 @@ class Campaign(Section):
         """Time under load in all; renewing the cluster between windows comes on top."""
         return sum(window.load.warm_up_s + window.load.duration_s for window in self.plan())
 
-    def faults(self) -> list[Fault]:
+    def problems(self) -> list[Fault]:
         """What is wrong across fields."""
         found = [
             Fault(("sweep", key), f"names {value} twice; repeat a window by repetitions")
             for key, values in self.sweep.items()
             for value in {str(value): value for value in values if values.count(value) > 1}.values()
         ]
+        found += [
+            Fault(
+                ("faults", at),
+                f"ends {timed.at_s + timed.for_s:g} s into a window of {self.load.duration_s:g} s; shorten it",
+            )
+            for at, timed in enumerate(self.faults)
+            if timed.at_s + timed.for_s >= self.load.duration_s
+        ]
+        if self.search and not isinstance(self.load.arrivals, Constant | Poisson):
+            found.append(Fault(("search",), "needs a rate to vary; give load.arrivals the kind poisson or constant"))
         path = TOPOLOGIES / f"{self.topology}.yaml"
         if not path.is_file():
             known = ", ".join(sorted(file.stem for file in TOPOLOGIES.glob("*.yaml")))
@@ -173,6 +236,9 @@ class Campaign(Section):
             cores = _cores()
             yield from load.faults(cores)
             yield from (Fault(("sweep",), f"{named}: {documents.fault_text(f)}") for f in topology.faults(cores))
+            for at, timed in enumerate(self.faults):
+                if misfit := timed.fault.misfit(topology):
+                    yield Fault(("faults", at, "fault"), misfit)
             if self.flow.accounts > topology.accounts:
                 yield Fault(
                     ("flow", "accounts"),

@@ -25,10 +25,10 @@ from loadgen.campaign import Campaign, PlannedWindow
 from loadgen.latency import acknowledgements, histograms
 from loadgen.live import Show, lines
 from loadgen.machine import commit, machine_facts
-from loadgen.outlook import left_s
 from loadgen.reconcile import reconcile_window, total
 from loadgen.record import DIFFERENCES, Invalidity, Window
 from loadgen.seal import RunWriter
+from loadgen.search import Step, course
 from loadgen.spans import SpanFile, log_lines, with_clients
 from loadgen.versions import versions
 from loadgen.window import Loaded, Progress, load
@@ -54,7 +54,7 @@ def run_campaign(
         progress("taking down the facts of the machine")
         facts = machine_facts(cluster_directory, cluster.quotas)
         run = _Run(campaign, writer, cluster, progress, show or lines(progress), started_ns, SpanFile(cluster.spans))
-        status = run.through(plan)
+        status = run.through(len(plan))
         writer.write("machine.json", asdict(facts))
         run.close()
         return writer.seal(status)
@@ -84,42 +84,47 @@ class _Run:
     started_ns: int
     span_file: SpanFile
     reasons: list[Invalidity] = field(default_factory=list)
-    repeated: list[dict[str, Any]] = field(default_factory=list)
+    happened: list[dict[str, Any]] = field(default_factory=list)
+    """Events beside the cluster's own: faults of the campaign, windows that were loaded again."""
     topologies: dict[str, Any] = field(default_factory=dict)
     reconciliations: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def through(self, plan: list[PlannedWindow]) -> str:
+    def through(self, windows_max: int) -> str:
         """Every window, or those until Ctrl-C: complete or aborted."""
+        windows = course(self.campaign)
         try:
-            for planned in plan:
-                self.progress(f"window {planned.position + 1} of {len(plan)}, {planned.name}: renewing the order path")
-                if self._window(planned, left_s(plan, planned.position)):
-                    return "aborted"
+            step = next(windows)
+            with contextlib.suppress(StopIteration):
+                while True:
+                    at = f"window {step.planned.position + 1} of {windows_max}, {step.planned.name}"
+                    self.progress(f"{at}: renewing the order path")
+                    loaded = self._window(step)
+                    if loaded.was_cut:
+                        return "aborted"
+                    step = windows.send(loaded.served())
         except KeyboardInterrupt:
             if not self.reconciliations:
                 raise
             return "aborted"
         return "complete"
 
-    def _window(self, planned: PlannedWindow, rest_s: float) -> bool:
-        """Whether it was cut short; what comes after it takes `rest_s`.
-
-        A window that the machine disturbed is loaded again, a few times at most.
-        """
+    def _window(self, step: Step) -> Loaded:
+        """Loaded and recorded. A window that the machine disturbed is loaded again, a few times at most."""
         attempt = 1
-        loaded, acks, found = self._attempt(planned, attempt, rest_s)
+        loaded, acks, found = self._attempt(step, attempt)
         while attempt < ATTEMPTS_MAX and self._is_to_be_repeated(loaded, found):
             attempt += 1
-            loaded, acks, found = self._attempt(planned, attempt, rest_s)
-        self._record(loaded, planned, acks, found)
-        return loaded.was_cut
+            loaded, acks, found = self._attempt(step, attempt)
+        self._record(loaded, step.planned, acks, found)
+        return loaded
 
-    def _attempt(self, planned: PlannedWindow, attempt: int, rest_s: float) -> tuple[Loaded, pa.Table, dict[str, Any]]:
+    def _attempt(self, step: Step, attempt: int) -> tuple[Loaded, pa.Table, dict[str, Any]]:
         """Renewed, loaded and reconciled. KeyboardInterrupt where Ctrl-C came before anything was measured."""
+        planned = step.planned
         self.cluster.renew(planned.topology)
         self.cluster.await_scraped()
         prefix = f"{self.writer.run_id[:16]}-{planned.position}" + (f"r{attempt}" if attempt > 1 else "")
-        loaded = load(self.cluster, self.campaign, planned, prefix, self.writer.scratch, self.show, rest_s)
+        loaded = load(self.cluster, self.campaign, planned, prefix, self.writer.scratch, self.show, step.rest_s)
         if loaded is None:
             raise KeyboardInterrupt
         self.progress("  collecting and reconciling")
@@ -144,7 +149,7 @@ class _Run:
             "said": said,
             "log_end": "",
         }
-        self.repeated.append(set_aside)
+        self.happened.append(set_aside)
         return True
 
     def _record(self, loaded: Loaded, planned: PlannedWindow, acks: pa.Table, reconciliation: dict[str, Any]) -> None:
@@ -160,6 +165,7 @@ class _Run:
         append("noise", [{"window": window.name, **asdict(loaded.noise)}])
         append("windows", [window.as_row()])
         self.reasons += loaded.invalidities()
+        self.happened += loaded.events
         self.topologies[window.name] = planned.topology.model_dump(mode="json")
         self.reconciliations[window.name] = reconciliation
 
@@ -175,7 +181,7 @@ class _Run:
     def close(self) -> None:
         """The documents, once the last window is in."""
         write = self.writer.write
-        events = [*(asdict(event) for event in self.cluster.events(self.started_ns)), *self.repeated]
+        events = [*(asdict(event) for event in self.cluster.events(self.started_ns)), *self.happened]
         events.sort(key=lambda event: event["t_ns"])
         write("events.jsonl", "".join(f"{json.dumps(event)}\n" for event in events))
         write("campaign.yaml", self.campaign.as_yaml())

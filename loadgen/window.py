@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from deploy.cluster import Cluster
+from loadgen.arrivals import Constant, Poisson
 from loadgen.assignment import Assignment, Ended, Second, Started, Trading
 from loadgen.campaign import Campaign, PlannedWindow
 from loadgen.generator import Generator, GeneratorError
 from loadgen.latency import Receipts, read_receipts
 from loadgen.live import Beat, Show
 from loadgen.noise import Noise, NoiseMeter
+from loadgen.receipts import OK, outcome_name
 from loadgen.record import Invalidity, Window
+from loadgen.search import Served
+from loadgen.timeline import Timeline
 from loadgen.validity import MeasuredPart, conditions, reasons
+from loadgen.warm_up import steady_from_ns
 
 Progress = Callable[[str], None]
 """Takes one line for people at a time."""
@@ -33,6 +42,15 @@ class Loaded:
     noise: Noise
     generator_allotment_cores: float
     was_cut: bool
+    events: tuple[dict[str, Any], ...] = ()
+    """Of the campaign's faults, as in `events.jsonl`."""
+
+    def served(self) -> Served:
+        due_ns = self.receipts["intended_ns"]
+        measured = self.receipts[(due_ns >= self.window.measured_from_ns) & (due_ns < self.window.measured_until_ns)]
+        ok = measured[measured["outcome"] == OK]
+        p99_ms = float(np.quantile(ok["answered_ns"] - ok["intended_ns"], 0.99)) / 1e6 if len(ok) else math.inf
+        return Served(p99_ms, 1 - len(ok) / max(len(measured), 1))
 
     def invalidities(self) -> list[Invalidity]:
         part = MeasuredPart(self.window.measured_from_ns, self.window.measured_until_ns)
@@ -54,11 +72,13 @@ def load(
     receipts = scratch / "receipts"
     log = scratch / "generator.log"
     assignment = assign(cluster, campaign, planned, id_prefix, receipts)
-    with Generator(assignment, cluster.group("generator").place, log) as generator:
-        heard = _listen(generator, _Telling(cluster, planned.name, show, rest_s))
+    place = cluster.group("generator").place
+    with Timeline(cluster, campaign.faults) as timeline, Generator(assignment, place, log) as generator:
+        heard = _listen(generator, _Telling(cluster, planned.name, show, rest_s), timeline)
     if heard.started is None or heard.noise is None:
         raise GeneratorError("the generator ended without having started")
-    noise = heard.noise.noise()
+    noise, found = heard.noise.noise(), read_receipts(receipts)
+    until_ns = min(heard.started.measured_until_ns, heard.cut_ns or heard.started.measured_until_ns)
     window = Window(
         name=planned.name,
         parameters=planned.parameters,
@@ -68,21 +88,43 @@ def load(
         think_time_s=planned.load.think_time_s,
         rate_per_s=planned.load.rate_per_s(campaign.seed),
         started_ns=heard.started.started_ns,
-        measured_from_ns=heard.started.measured_from_ns,
-        measured_until_ns=min(heard.started.measured_until_ns, heard.cut_ns or heard.started.measured_until_ns),
+        measured_from_ns=_measured_from_ns(campaign, planned, found, heard.started, until_ns),
+        measured_until_ns=until_ns,
         ended_ns=heard.ended_ns,
     )
     if window.measured_until_ns <= window.measured_from_ns:
         return None
+    if not (found["outcome"] == OK).any():
+        raise GeneratorError(_silence(assignment, found))
     quota = planned.topology.generator.cpu_cores
     return Loaded(
         window,
         id_prefix,
-        read_receipts(receipts),
+        found,
         tuple(heard.seconds),
         noise,
         quota or float(planned.load.workers),
         heard.cut_ns is not None,
+        tuple(timeline.events),
+    )
+
+
+def _measured_from_ns(
+    campaign: Campaign, planned: PlannedWindow, found: Receipts, started: Started, until_ns: int
+) -> int:
+    """The end of the warm-up as asked, or as seen where that is later and the load is one that can be steady."""
+    is_even = planned.load.arrivals is None or isinstance(planned.load.arrivals, Constant | Poisson)
+    if campaign.faults or not is_even:
+        return started.measured_from_ns
+    return max(started.measured_from_ns, steady_from_ns(found, started.started_ns, until_ns))
+
+
+def _silence(assignment: Assignment, found: Receipts) -> str:
+    codes, counts = np.unique(found["outcome"], return_counts=True)
+    told = ", ".join(f"{count} {outcome_name(int(code))}" for code, count in zip(codes, counts, strict=True))
+    return (
+        f"{assignment.host}:{assignment.port} carried out none of {len(found)} requests ({told or 'none was sent'});"
+        " look at `lab status` and at the logs in .lab/cluster/logs"
     )
 
 
@@ -140,26 +182,27 @@ class _Heard:
     ended_ns: int = 0
 
 
-def _listen(generator: Generator, telling: _Telling) -> _Heard:
+def _listen(generator: Generator, telling: _Telling, timeline: Timeline) -> _Heard:
     """Until the generator has ended. The first Ctrl-C asks it to stop and goes on listening; a second one is raised."""
     heard = _Heard()
     try:
-        _hear(generator, heard, telling)
+        _hear(generator, heard, telling, timeline)
     except KeyboardInterrupt:
         heard.cut_ns = time.time_ns()
         if heard.noise:
             heard.noise.stop()
         generator.stop()
-        _hear(generator, heard, telling)
+        _hear(generator, heard, telling, timeline)
     return heard
 
 
-def _hear(generator: Generator, heard: _Heard, telling: _Telling) -> None:
+def _hear(generator: Generator, heard: _Heard, telling: _Telling, timeline: Timeline) -> None:
     for report in generator:
         match report:
             case Started():
                 heard.started = report
                 heard.noise = NoiseMeter(report.measured_from_ns, report.measured_until_ns)
+                timeline.start(report.measured_from_ns)
             case Second():
                 heard.seconds.append(report)
                 telling.cluster.show_load(figures_of(report))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from analysis import measured
 from analysis.bottleneck import Verdict, label
 from analysis.capacity import gateways_of
+from analysis.gates import gates
 from loadgen.record import Run
 from reports.html import COLUMNS, reconciled
 
@@ -15,8 +17,10 @@ from reports.html import COLUMNS, reconciled
 def closing_lines(run: Run, verdict: Verdict, report_path: Path) -> list[str]:
     """The five lines that `make demo` ends with: verdict, rates and latencies, reconciliation, report, what next."""
     _, headline, detail = reconciled(run.reconciliation)
+    missed = [gate for gate in gates(run) if not gate.passed] if run.valid else []
     return [
         verdict.sentence,
+        *(f"Gate missed: {gate.name} {gate.configuration}: {gate.said}" for gate in missed),
         " | ".join(_rate(run, each) for each in measured.configurations(run)),
         f"{_deaths(run)}{headline}: {detail}.",
         f"Report: {report_path}",
@@ -38,6 +42,7 @@ def document(run: Run, verdict: Verdict) -> dict[str, Any]:
         "status": run.status,
         "configurations": configurations(run),
         "reconciliation": {name: run.reconciliation[name] for name in COLUMNS if name in run.reconciliation},
+        "gates": [asdict(gate) for gate in gates(run)] if run.valid else [],
         "verdict": {"limit": verdict.limit, "status": str(verdict.status), "sentence": verdict.sentence},
     }
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
-from analysis import measured, saturation, scaling, validity
+from analysis import gates, measured, saturation, scaling, slo, validity
 from analysis.bottleneck import Limit, Verdict, label
 from analysis.demand import bounds_of, modelled_per_s
 from analysis.finding import Figure
@@ -47,6 +47,8 @@ def content(run: Run, verdict: Verdict) -> dict[str, Any]:
         "configurations": rows,
         "swept": scaling.swept(run),
         "usl": _usl(run),
+        "gates": [asdict(gate) for gate in gates.gates(run)] if run.valid else [],
+        "search": _search(run),
         "reconciliation": run.reconciliation,
         "seed_document": _beside_the_seed(rows),
         "timeline": _timeline(run),
@@ -173,6 +175,32 @@ def _component(load: saturation.Load) -> dict[str, Any]:
         "throttled_share": load.throttled_share,
         "demand_us": _figure(load.demand_us),
     }
+
+
+def _search(run: Run) -> dict[str, Any] | None:
+    """Capacity by resources and demand by load; None where the campaign did not search."""
+    found = slo.capacities(run)
+    if not found:
+        return None
+    return {
+        "capacity": [
+            {
+                "resources": each.label,
+                "per_s": each.knee.rate_per_s,
+                "low": each.knee.low,
+                "high": each.knee.high,
+                "width": each.knee.width,
+                "bracketed": each.knee.is_bracketed,
+                "probes": [_probe(probe) for probe in each.probes],
+            }
+            for each in found
+        ],
+        "demand": [{"up_to_per_s": rate, "resources": dict(resources)} for rate, resources in slo.demand(found)],
+    }
+
+
+def _probe(probe: slo.Probe) -> dict[str, Any]:
+    return {**asdict(probe), "p99_ms": probe.p99_ms if np.isfinite(probe.p99_ms) else None}
 
 
 def _usl(run: Run) -> dict[str, Any] | None:

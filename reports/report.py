@@ -1,4 +1,4 @@
-"""Writes what a run has to say beside it: `<run>.report/` with report.html, report.json and findings.json.
+"""Writes what a run has to say beside it: `<run>.report/` with report.html, report.json, findings.json and gates.xml.
 
 The sealed folder is never edited. The page can be written again at any time, from the run alone.
 """
@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from analysis.bottleneck import verdict
+from analysis.gates import gates
 from loadgen.record import Run
+from reports import junit
 from reports.content import content
 from reports.html import render
 
@@ -25,6 +27,7 @@ def write(run_path: Path) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "report.json").write_text(_json(data))
     (folder / "findings.json").write_text(_json(data["findings"]))
+    junit.write(run, gates(run) if run.valid else [], folder / "gates.xml")
     page = folder / "report.html"
     page.write_text(render(data))
     return page

@@ -66,6 +66,7 @@ def write_run(
     run_id: str = "20261121T081500Z-synthetic",
     status: str = "complete",
     seed: int = 1,
+    gates: Mapping[str, Any] | None = None,
 ) -> Path:
     """Seals `runs/<run_id>`: value of the swept parameter → orders per second, answered with log-normal
     latencies around `latency_ms`.
@@ -93,7 +94,8 @@ def write_run(
         }  # fmt: skip
         by_window = {window.name: (topologies or {}).get(window.configuration, {}) for window in windows}
         documents = {
-            "campaign.yaml": CAMPAIGN, "run.json": about, "topologies.json": by_window, "machine.json": asdict(machine),
+            "campaign.yaml": f"{CAMPAIGN}gates: {json.dumps(gates or {})}\n", "run.json": about,
+            "topologies.json": by_window, "machine.json": asdict(machine),
             "versions.json": VERSIONS, "reconciliation.json": {**AGREEMENT, **(reconciliation or {})}, "logs.json": {},
             "events.jsonl": "".join(f"{json.dumps(event)}\n" for event in events),
         }  # fmt: skip

@@ -153,3 +153,27 @@ def test_a_fault_of_an_open_loop_names_the_place_and_the_remedy(tmp_path: Path, 
 def test_more_workers_than_cores_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CampaignError, match=r"load\.workers: is 64, this machine has"):
         Campaign.read(written(tmp_path, OPEN)).with_workers(64)
+
+
+FAULTY = GOOD + "faults:\n  - {at_s: 2, for_s: 3, fault: {kind: freeze, part: gateway-1}}\n"
+
+
+def test_a_campaign_with_faults_and_gates_reads_back_as_itself(tmp_path: Path) -> None:
+    campaign = Campaign.read(written(tmp_path, FAULTY + "gates: {p99_ms: 100, regression: {baseline: a-b}}\n"))
+    assert campaign.faults[0].fault.model_dump()["part"] == "gateway-1"
+    assert Campaign.read(written(tmp_path, campaign.as_yaml())) == campaign
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("at_s: 2", "at_s: 9", "faults[0]: ends 12 s into a window of 10 s; shorten it"),
+        ("gateway-1", "gateway-9", "faults[0].fault: gateway-9 is no part of this topology"),
+        ("kind: freeze", "kind: melt", "faults[0].fault"),
+        ("seed: 7", "seed: 7\ngates: {p99: 5}", "gates.p99: is not known; did you mean p99_ms?"),
+        ("seed: 7", "seed: 7\ngates: {p99_ms: -5}", "gates.p99_ms: is -5; use a number above 0"),
+    ],
+)
+def test_faults_and_gates_that_cannot_be_are_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+    found = faults(tmp_path, FAULTY.replace(old, new))
+    assert [fault for fault in found if said in fault], found

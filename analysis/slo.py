@@ -1,0 +1,108 @@
+"""What a capacity search found: for each resource the highest load that keeps the SLO, and the least for each load.
+
+Theodolite's two measures (Henning and Hasselbring 2022, Empirical Software Engineering 27, 143): *capacity* maps
+resources to load, *demand* maps load to resources. Both are read from the same probes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.finding import Bearing, Figure, Finding, Interval, Mechanism
+from analysis.memo import remembered
+from loadgen.knee import Knee, Trial, knee
+from loadgen.record import Run, Window
+
+RATE = "load.arrivals.rate_per_s"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One window of a search. `p99_ms` is infinite where nothing was answered."""
+
+    window: str
+    rate_per_s: float
+    p99_ms: float
+    error_share: float
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Of one set of resources; `knee` is the rate with its 95 % interval."""
+
+    resources: Mapping[str, Any]
+    probes: tuple[Probe, ...]
+    knee: Knee
+
+    @property
+    def label(self) -> str:
+        return ", ".join(f"{name}={value}" for name, value in self.resources.items()) or "the topology"
+
+
+@remembered
+def capacities(run: Run) -> list[Capacity]:
+    """One for each set of resources, in the order of the search; empty where the campaign did not search."""
+    search = run.campaign.get("search")
+    if not search:
+        return []
+    groups: dict[str, list[Window]] = {}
+    for window in run.windows:
+        groups.setdefault(str(_resources(window)), []).append(window)
+    return [_capacity(run, search, windows) for windows in groups.values()]
+
+
+def demand(found: list[Capacity]) -> list[tuple[float, Mapping[str, Any]]]:
+    """(load in requests/s, the least resources that carry it), for the loads at which that changes, ascending."""
+    steps: list[tuple[float, Mapping[str, Any]]] = []
+    for capacity in found:
+        if not steps or capacity.knee.rate_per_s > steps[-1][0]:
+            steps.append((capacity.knee.rate_per_s, capacity.resources))
+    return steps
+
+
+def slo(run: Run) -> list[Finding]:
+    return [_finding(run, capacity) for capacity in capacities(run)]
+
+
+def _resources(window: Window) -> dict[str, Any]:
+    return {name: value for name, value in window.parameters.items() if name != RATE}
+
+
+def _capacity(run: Run, search: Mapping[str, Any], windows: list[Window]) -> Capacity:
+    probes = tuple(_probe(run, search, window) for window in windows)
+    trials = [Trial(probe.rate_per_s, probe.kept) for probe in probes]
+    return Capacity(_resources(windows[0]), probes, knee(search["from_per_s"], search["to_per_s"], trials))
+
+
+def _probe(run: Run, search: Mapping[str, Any], window: Window) -> Probe:
+    """By the requests that were due in the measured part, as the search itself judged."""
+    ok, due = run.latency(window), run.latency(window, outcome=None).get_total_count()
+    answered = ok.get_total_count()
+    p99_ms = ok.get_value_at_percentile(99) / 1e6 if answered else math.inf
+    error_share = 1 - answered / max(due, 1)
+    kept = p99_ms < search["p99_ms"] and error_share < search["error_share"]
+    return Probe(window.name, float(window.parameters[RATE]), p99_ms, error_share, kept)
+
+
+def _finding(run: Run, capacity: Capacity) -> Finding:
+    search, found = run.campaign["search"], capacity.knee
+    claim = (
+        f"With {capacity.label} the SLO (p99 below {search['p99_ms']:g} ms, errors below"
+        f" {100 * search['error_share']:g} %) holds up to {found.rate_per_s:,.0f} requests/s"
+    )
+    method = f"QUEST over {len(capacity.probes)} probes"
+    figure = Figure("capacity", found.rate_per_s, "requests/s", Interval(found.low, found.high, method))
+    beyond = "" if found.is_bracketed else "Every probe came out alike: the capacity may lie outside of what was tried."
+    return Finding(
+        claim=claim,
+        component="load",
+        mechanism=Mechanism.LOAD,
+        status=Bearing.NOTED,
+        evidence=(figure, Figure("width of the interval", 100 * found.width, "%")),
+        doubt=beyond,
+        next_step="Widen from_per_s and to_per_s and search again." if beyond else "",
+    )
