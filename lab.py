@@ -71,6 +71,7 @@ bench.command("compare")(reports.bench_compare)
 bench.command("loadgen")(loadgen.bench_loadgen)
 bench.command("stall")(loadgen.bench_stall)
 bench.command("validity")(loadgen.bench_validity)
+bench.command("gateway")(loadgen.bench_gateway)
 bench.command("overload")(loadgen.bench_overload)
 
 Short = Annotated[

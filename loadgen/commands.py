@@ -108,6 +108,19 @@ def bench_stall(
     print_figures(found, as_json)
 
 
+def bench_gateway(
+    rounds: Annotated[int, typer.Option(min=1, help="How often the gateway and the empty handler take turns.")] = 3,
+    seconds_each: Annotated[float, typer.Option(min=1, help="How long a turn is measured.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """One gateway on a core of its own with the real engine and stores, beside an empty handler of its frameworks."""
+    from loadgen.bench.gateway import Size, measure
+
+    with exit_codes(), TemporaryDirectory() as scratch:
+        figures = measure(Size(rounds, seconds_each), Path(scratch) / "cluster", say)
+    print_figures(figures, as_json)
+
+
 def bench_overload(
     seconds_each: Annotated[float, typer.Option(min=2, help="How long each rate is offered before the overload.")] = 6,
     overload_s: Annotated[float, typer.Option(min=2, help="How long four times the nominal rate is offered.")] = 12,

@@ -12,6 +12,7 @@ import uvicorn
 
 from target_system.draining import DrainingServer
 from target_system.gateway.app import build
+from target_system.gateway.bounded_head import BoundedHead
 from target_system.gateway.service import Gateway
 from target_system.settings import GatewaySettings, read_settings
 
@@ -23,7 +24,7 @@ def main() -> None:
     settings = read_settings(GatewaySettings)
     gateway = Gateway(settings)
     config = uvicorn.Config(
-        build(gateway), host=settings.host, port=settings.port, loop="uvloop", http="httptools", lifespan="on",
+        build(gateway), host=settings.host, port=settings.port, loop="uvloop", http=BoundedHead, lifespan="on",
         access_log=False, log_level="warning", server_header=False, date_header=False, proxy_headers=False,
         timeout_keep_alive=75, timeout_graceful_shutdown=settings.stop_deadline_ms // 1000 or 1,
     )  # fmt: skip

@@ -159,6 +159,10 @@ def describe_problems(app: FastAPI) -> None:
         faults = [Fault("/" + "/".join(str(part) for part in e["loc"]), e["msg"]) for e in error.errors()]
         return response_of(replies.invalid("invalid-request", "The request has faults", faults))
 
+    @app.exception_handler(Exception)
+    async def failed(_: Request, __: Exception) -> Response:
+        return response_of(replies.internal_error())
+
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -76,6 +76,16 @@ def too_large(limit_bytes: int) -> Reply:
     )  # fmt: skip
 
 
+def head_too_large(limit_bytes: int) -> Reply:
+    return problem(
+        431,
+        "head-too-large",
+        "The request's head is too large",
+        f"at most {limit_bytes} bytes are read",
+        told="invalid",
+    )
+
+
 def unauthenticated() -> Reply:
     return problem(
         401, "unauthenticated", "No valid API key", "send authorization: Bearer <key>, or x-api-key: <key>",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -102,6 +103,21 @@ def test_on_sigterm_a_gateway_is_not_ready_answers_what_still_comes_and_leaves_w
     assert pipeline.processes["gateway-0"].wait(30) == 0
     events = [orjson.loads(line)["event"] for line in (pipeline.folder / "gateway-0.log").read_bytes().splitlines()]
     assert events[-3:] == ["stopping", "order", "stopped"]
+
+
+def test_a_head_without_end_is_refused_and_a_long_body_is_not_taken_for_one(pipeline: Pipeline) -> None:
+    address = ("127.0.0.1", pipeline.gateway_ports[0])
+    with socket.create_connection(address, 5) as endless:
+        endless.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-long: " + b"a" * 17_000)
+        said = endless.recv(4096)
+    assert said.startswith(b"HTTP/1.1 431 ")
+    assert b"/problems/head-too-large" in said
+    url = f"http://127.0.0.1:{pipeline.gateway_ports[0]}"
+    with httpx.Client() as client:
+        assert client.get(f"{url}/healthz", headers={"x-long": "a" * 15_000}).status_code == 200
+        large = client.post(f"{url}/v1/orders", content=b"a" * 40_000, headers={"content-type": "application/json"})
+        assert large.status_code == 413
+        assert client.get(f"{url}/healthz").status_code == 200
 
 
 def test_on_sigterm_the_settler_leaves_with_zero(pipeline: Pipeline) -> None:

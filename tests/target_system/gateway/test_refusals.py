@@ -7,6 +7,7 @@ import asyncio
 import httpx
 import pytest
 
+from target_system.gateway.app import build
 from tests.servers import eventually
 from tests.target_system.gateway.conftest import Desk, open_desk
 
@@ -161,3 +162,24 @@ async def test_a_refusal_of_a_second_sending_does_not_deny_the_first(desk: Desk)
     desk.engine.break_streams()
     answer = await waiting
     assert (answer.status_code, kind(answer)) == (504, "outcome-unknown")
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/orders", "/v1/orders/1", "/v1/portfolio", "/v1/book/AAPL", "/readyz", "/metrics"]
+)
+async def test_no_trace_of_a_failure_leaves_the_process(desk: Desk, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret of the inside")
+
+    for broken, method in (
+        (desk.gateway.access, "account_of"), (desk.gateway, "not_ready"), (desk.gateway, "exposition"),
+    ):  # fmt: skip
+        monkeypatch.setattr(broken, method, fail)
+    quiet = httpx.ASGITransport(build(desk.gateway), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=quiet, base_url="http://gateway", headers=desk.alice.headers) as client:
+        methods = {"/v1/orders": ("POST",), "/v1/orders/1": ("GET", "DELETE")}.get(path, ("GET",))
+        for method in methods:
+            answer = await client.request(method, path, **({"json": desk.order()} if method == "POST" else {}))
+            assert (answer.status_code, kind(answer)) == (500, "internal")
+            assert "secret" not in answer.text
+            assert "Traceback" not in answer.text
