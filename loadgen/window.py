@@ -94,8 +94,8 @@ def load(
     )
     if window.measured_until_ns <= window.measured_from_ns:
         return None
-    if not (found["outcome"] == OK).any():
-        raise GeneratorError(_silence(assignment, found))
+    if said := silence(cluster.address("haproxy"), found):
+        raise GeneratorError(said)
     quota = planned.topology.generator.cpu_cores
     return Loaded(
         window,
@@ -119,12 +119,15 @@ def _measured_from_ns(
     return max(started.measured_from_ns, steady_from_ns(found, started.started_ns, until_ns))
 
 
-def _silence(assignment: Assignment, found: Receipts) -> str:
+def silence(address: str, found: Receipts) -> str | None:
+    """What to say where not one request was carried out."""
+    if (found["outcome"] == OK).any():
+        return None
     codes, counts = np.unique(found["outcome"], return_counts=True)
     told = ", ".join(f"{count} {outcome_name(int(code))}" for code, count in zip(codes, counts, strict=True))
     return (
-        f"{assignment.host}:{assignment.port} carried out none of {len(found)} requests ({told or 'none was sent'});"
-        " look at `lab status` and at the logs in .lab/cluster/logs"
+        f"{address} carried out none of {len(found)} requests ({told or 'none was sent'}); look at `lab status` and at"
+        " the logs in .lab/cluster/logs"
     )
 
 
