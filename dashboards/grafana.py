@@ -46,6 +46,7 @@ TRACES_OF_EXEMPLARS = {
 SCRAPE = "1s"
 UNITS = {
     "seconds": "s", "bytes": "bytes", "bytes/s": "Bps", "share": "percentunit", "percent": "percent",
+    "number": "short",
     "bool": "bool_yes_no",
 }  # fmt: skip
 """Unit of the register → Grafana's; another one is shown as it is written."""

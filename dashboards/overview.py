@@ -4,6 +4,7 @@ from dashboards.model import Board, Colour, Kind, Query, Threshold
 from dashboards.panels import (
     ANSWERING,
     FULL,
+    HOST_FULLNESS,
     PROMISED,
     coloured,
     fullness,
@@ -14,6 +15,7 @@ from dashboards.panels import (
     saturation,
     stat,
     waits,
+    with_host,
 )
 from target_system.slo import AVAILABILITY, LATENCY
 
@@ -38,6 +40,7 @@ GATEWAYS_OWN = (
 IN_GATEWAYS = mean_of("gateway_request_seconds", ORDERS)
 AT_HAPROXY = 'haproxy_backend_response_time_average_seconds{proxy="gateways"}'
 BEFORE = f"clamp_min({AT_HAPROXY} - scalar({IN_GATEWAYS}), 0)"
+HOST = f'label_replace({HOST_FULLNESS}, "instance", "the host", "", "")'
 STAGES = "sum by (stage) (rate(gateway_stage_seconds_sum[$__rate_interval]))"
 
 TIME_OF_AN_ORDER = coloured(
@@ -106,7 +109,7 @@ BOARD = Board(
         stat(
             "Fullest part",
             "share",
-            Query(f"topk(1, {fullness(FILLED)})", "{{instance}}"),
+            Query(f"topk(1, {fullness(FILLED)} or {HOST})", "{{instance}}"),
             "CPU used of what it may use, or the share of time its quota stopped it.",
             "Above 85 % it is the likely limit: give it more, or spread its work.",
             thresholds=FULL,
@@ -120,12 +123,14 @@ BOARD = Board(
             thresholds=(Threshold(0, Colour.GOOD), Threshold(1, Colour.BAD)),
         ),
         TIME_OF_AN_ORDER,
-        saturation(
-            "Above 85 % it is the likely limit. The generator full: the figures say nothing of the system.",
-            FILLED,
-            title="How full is each part",
-            width=12,
-            height=9,
+        with_host(
+            saturation(
+                "Above 85 % it is the likely limit. The generator full: the figures say nothing of the system.",
+                FILLED,
+                title="How full is each part",
+                width=12,
+                height=9,
+            )
         ),
         lines(
             "Does each part answer",

@@ -72,6 +72,11 @@ def saturation(red: str, where: str, **more: Any) -> Panel:
     return Panel(title, Kind.CELLS, "share", queries, meaning, red, FULL, 1.0, **more)
 
 
+def with_host(panel: Panel) -> Panel:
+    """The panel of a fullness with the machine as one more row."""
+    return replace(panel, queries=(*panel.queries, Query(HOST_FULLNESS, "the host")))
+
+
 def lines(title: str, unit: str, queries: dict[str, str], meaning: str, red: str, **more: Any) -> Panel:
     """What no single signal says: legend → query."""
     made = tuple(Query(expr, legend) for legend, expr in queries.items())
@@ -138,6 +143,9 @@ def waits(red: str, **more: Any) -> Panel:
         "What Postgres waits for", Kind.STACK, "sessions", (Query(expr, "{{type}} {{event}}"),), meaning, red, **more
     )
 
+
+HOST_FULLNESS = f'sum(rate(cluster_host_cpu_seconds_total{{mode!="idle"}}{EVERY})) / max(cluster_host_cores)'
+"""Of the machine's cores: busy with whatever, or stolen."""
 
 ONE_CORE = "haproxy|gateway|redis|settler|generator"
 """Components whose parts have one thread that carries the work."""

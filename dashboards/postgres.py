@@ -41,7 +41,7 @@ BOARD = Board(
         ),
         lines(
             "Commits for each sync",
-            "share",
+            "commits",
             {"commits": per_event("pg_stat_database_xact_commit", "pg_wal_syncs", HERE)},
             "How many commits share one sync of the WAL.",
             "1: each pays its own; more writers, or the group write path, share.",
@@ -55,8 +55,8 @@ BOARD = Board(
         lines(
             "Locks",
             "locks",
-            {"{{mode}}": f"sum by (mode) (pg_locks_count{{{LEDGER}}}) > 0 or on() vector(0)"},
-            "Held or awaited, by mode.",
+            {"{{mode}}": f'sum by (mode) (pg_locks_count{{{LEDGER},mode=~".*exclusivelock"}})'},
+            "Held or awaited, by mode, those that others wait for.",
             "ExclusiveLock or AccessExclusiveLock that stays: a foreign session holds rows or a table.",
         ),
         lines(
@@ -69,7 +69,7 @@ BOARD = Board(
         ),
         lines(
             "The gateways' pools",
-            "waiting",
+            "number",
             {
                 "busy": 'sum(gateway_ledger_connections{state="busy"})',
                 "idle": 'sum(gateway_ledger_connections{state="idle"})',

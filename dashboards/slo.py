@@ -27,7 +27,7 @@ def burn(slo: Slo, window: str) -> str:
 def burn_panel(slo: Slo) -> Panel:
     return lines(
         f"Burn rate, {slo.name}",
-        "share",
+        "number",
         {window: burn(slo, window) for window in WINDOWS},
         f"How many times faster than allowed the budget of '{slo.promise}' is spent, over windows.",
         f"Above {BURN_FAST:g} over the long and the short window: act now. Above {BURN_SLOW:g}: today.",

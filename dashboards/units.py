@@ -62,7 +62,7 @@ class Dimension:
 
 FREE = Dimension(free=True)
 BASES = {"seconds": Dimension(seconds=1), "bytes": Dimension(bytes=1), "percent": Dimension(percent=1)}
-PLAIN = frozenset({"share", "cores", "bool", "parts", "events", "waiting", "lines"})
+PLAIN = frozenset({"share", "cores", "bool", "parts", "events", "number", "waiting", "lines"})
 """Words for a number that anything counted or divided may become."""
 
 

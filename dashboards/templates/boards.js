@@ -103,7 +103,10 @@ function addLogs(box, found) {
 function addLegend(box, plot) {
   const place = make(box, "div", undefined, { className: "legend" });
   if (plot.series.length === 1 && !plot.series[0].name) return;
-  for (const s of plot.series) {
+  const isMany = plot.series.length > 5 && !plot.answer.series.some((s) => s.colour); // colours mean a chosen order
+  const sum = (s) => s.values.reduce((total, value) => total + (value || 0), 0);
+  const named = isMany ? plot.series.filter(sum).sort((a, b) => sum(b) - sum(a)) : plot.series;
+  for (const s of named) {
     const entry = make(place, "span", undefined, { className: plot.alone !== null && plot.alone !== s.name ? "off" : "" });
     make(entry, "i").style.background = s.colour;
     make(entry, "span", s.name + " ");

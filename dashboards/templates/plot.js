@@ -60,7 +60,9 @@ class Plot {
     for (const mark of this.marks) {
       const a = Math.max(this.x(mark.from), this.left), b = Math.min(this.x(mark.until), this.left + this.width);
       if (b < this.left || a > this.left + this.width) continue;
-      this.pen.fillStyle = mark.colour + "22"; this.pen.fillRect(a, this.top, Math.max(b - a, 1), this.height);
+      if (this.panel.kind !== "cells" && this.panel.kind !== "heatmap") { // whose colours speak for themselves
+        this.pen.fillStyle = mark.colour + "14"; this.pen.fillRect(a, this.top, Math.max(b - a, 1), this.height);
+      }
       this.pen.fillStyle = mark.colour; this.pen.fillRect(a, this.top + this.height, Math.max(b - a, 2), 3);
     }
   }

@@ -22,6 +22,7 @@ function formatter(unit) {
   }
   if (unit === "share") return (value) => short(+(100 * value).toPrecision(3)) + " %";
   if (unit === "percent") return (value) => short(value) + " %";
+  if (unit === "number") return short;
   if (unit === "bool") return (value) => (value >= 1 ? "yes" : "no");
   return (value) => short(value) + " " + unit;
 }
