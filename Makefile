@@ -1,4 +1,4 @@
-.PHONY: help setup packages demo test lint types check-deep lock clean
+.PHONY: help setup packages demo test lint types sanitized check-deep lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ lint: setup  ## ruff: rules and format
 
 types: setup  ## mypy, strict
 	@.venv/bin/mypy
+
+sanitized: setup  ## the engine's tests under the sanitizers of addresses and undefined behaviour (a minute)
+	@cd target_system/engine && cmake --preset sanitized >/dev/null && \
+		cmake --build --preset sanitized --target engine-tests && ctest --preset sanitized
 
 check-deep: setup  ## the engine's tests under the sanitizers of addresses, undefined behaviour and threads (minutes)
 	@cd target_system/engine && for preset in sanitized threads; do \
