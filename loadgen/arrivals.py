@@ -1,7 +1,7 @@
 """When the requests of an open loop are due: schedules as pure functions of a seed.
 
-Every kind is a rate over time, piecewise linear, and one rule turns rates into moments: the events of a process of
-rate one are carried through the inverse of the integrated rate (the time change of a Poisson process; Cinlar,
+Every kind but a replay is a rate over time, piecewise linear, and one rule makes moments of it: the events of a process
+of rate one are carried through the inverse of the integrated rate (the time change of a Poisson process; Cinlar,
 Introduction to Stochastic Processes, 1975, section 4.7). With exponential gaps the result is the Poisson process of
 that rate, with gaps of one an evenly spaced schedule. Times count from the start of the warm-up, which runs at the rate
 that the measured part begins with.
@@ -11,12 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, TypeAdapter, model_validator
 
+from loadgen.recording import Message, read
+
+ROOT = Path(__file__).resolve().parent.parent
 Moments = npt.NDArray[np.int64]
 
 Rate = Annotated[float, Field(gt=0, le=100_000)]
@@ -151,7 +155,32 @@ class Soak(Kind):
         ]
 
 
-Arrivals = Annotated[Constant | Poisson | Bursts | Ramp | Step | Spike | Soak, Field(discriminator="kind")]
+class Replay(Kind):
+    """The moments of a recording, `speed` times as fast, from the start of the warm-up."""
+
+    kind: Literal["replay"]
+    file: Path
+    """As seen from the top of the checkout."""
+    speed: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    symbol: str | None = None
+    """The topology's first one if left out."""
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        self.recording()
+        return self
+
+    def recording(self) -> tuple[Message, ...]:
+        """Raises RecordingError."""
+        return read(ROOT / self.file)
+
+    def moments_ns(self, length_s: float) -> Moments:
+        times_ns = np.array([message.time_ns for message in self.recording()], np.int64)
+        moments: Moments = ((times_ns - times_ns[0]) / self.speed).astype(np.int64)
+        return moments[moments < length_s * SECOND_NS]
+
+
+Arrivals = Annotated[Replay | Constant | Poisson | Bursts | Ramp | Step | Spike | Soak, Field(discriminator="kind")]
 
 
 _PARSED: TypeAdapter[Kind] = TypeAdapter(Arrivals)
@@ -170,12 +199,17 @@ def rates(arrivals: Kind, seed: int, warm_up_s: float, duration_s: float) -> lis
 
 
 def rate_per_s(arrivals: Kind, seed: int, duration_s: float) -> float:
-    """The mean rate expected in the measured part."""
+    """The mean rate expected in the measured part; of a replay that of its first `duration_s`."""
+    if isinstance(arrivals, Replay):
+        return len(arrivals.moments_ns(duration_s)) / duration_s
     return sum(stretch.events for stretch in rates(arrivals, seed, 0, duration_s)) / duration_s
 
 
 def schedule(arrivals: Kind, seed: int, warm_up_s: float, duration_s: float) -> Iterator[Moments]:
     """Nanoseconds from the start of the warm-up, ascending, by chunks: an hour needs no more memory than a second."""
+    if isinstance(arrivals, Replay):
+        yield arrivals.moments_ns(warm_up_s + duration_s)
+        return
     through = _Inverse(rates(arrivals, seed, warm_up_s, duration_s))
     draw = np.random.default_rng([seed, 2])
     reached = 0.0

@@ -6,9 +6,10 @@ Both loops work at desks; they differ in when a command is due and in who waits 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from loadgen.meter import Meter
-from loadgen.order_flow import Cancel, NewOrder, OrderFlow, Replace, Tape
+from loadgen.order_flow import Cancel, NewOrder, Replace, Tape
 from loadgen.receipts import ABANDONED, OK, Kind, Rows, pack_receipt
 from loadgen.wire import NOTHING, Requests, Told, client_order_id, told
 from target_system.orders import OrderId
@@ -26,11 +27,17 @@ class Command:
     order_id: int
     """Of a cancel or a replacement: the order meant."""
     request: bytes
+    due_ns: int
     order: NewOrder | None = None
-    due_ns: int = 0
     sent_ns: int = 0
     late_ns: int = 0
     """By how much it went out later than it could have: the generator's own fault, no wait for the system."""
+
+
+class Flow(Protocol):
+    """Whoever decides what the desk asks for. It is told what came to rest in the book."""
+
+    def rests(self, order_id: OrderId, order: NewOrder, lots: int) -> None: ...
 
 
 @dataclass(slots=True)
@@ -40,7 +47,7 @@ class Desk:
     user: int
     account: int
     id_prefix: str
-    flow: OrderFlow
+    flow: Flow
     tape: Tape
     requests: Requests
     meter: Meter
@@ -49,16 +56,15 @@ class Desk:
     """Added to the monotonic clock for the receipts, so that a step of the wall clock changes no duration."""
     _number: int = field(default=0, init=False)
 
-    def compose(self) -> Command:
+    def request(self, wanted: NewOrder | Cancel | Replace, due_ns: int) -> Command:
         self._number += 1
-        wanted = self.flow.next_command()
         if isinstance(wanted, Cancel):
-            return Command(self, self._number, Kind.CANCEL, wanted.order_id, self.requests.cancel(wanted))
+            return Command(self, self._number, Kind.CANCEL, wanted.order_id, self.requests.cancel(wanted), due_ns)
         name = client_order_id(self.id_prefix, self.user, self._number)
         if isinstance(wanted, Replace):
             request = self.requests.replace(name, wanted)
-            return Command(self, self._number, Kind.REPLACE, wanted.order_id, request, wanted.terms)
-        return Command(self, self._number, Kind.NEW, 0, self.requests.new_order(name, wanted), wanted)
+            return Command(self, self._number, Kind.REPLACE, wanted.order_id, request, due_ns, wanted.terms)
+        return Command(self, self._number, Kind.NEW, 0, self.requests.new_order(name, wanted), due_ns, wanted)
 
     def answered(self, command: Command, status: int, body: bytes, at_ns: int) -> Told:
         result = told(status, body)

@@ -33,9 +33,12 @@ class Load(Section):
     """Generator processes that share the load."""
 
     def faults(self, cores: int) -> list[Fault]:
-        if self.workers <= cores:
-            return []
-        return [Fault(("load", "workers"), f"is {self.workers}, this machine has {cores} cores; use at most those")]
+        where = ("load", "workers")
+        if self.workers > cores:
+            return [Fault(where, f"is {self.workers}, this machine has {cores} cores; use at most those")]
+        if self.workers > 1 and isinstance(self.arrivals, arrivals.Replay):
+            return [Fault(where, f"is {self.workers}; a replay's cancels need its orders' answers, use 1")]
+        return []
 
     def with_overrides(self, values: Mapping[str, Any]) -> Self:
         """Dotted name (`users`, `arrivals.rate_per_s`) → value. Raises ValidationError for what does not fit."""

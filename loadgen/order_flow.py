@@ -58,6 +58,8 @@ class NewOrder:
     price_ticks: Ticks | None
     quantity_lots: Lots
     is_ioc: bool = False
+    recorded_id: int = 0
+    """Of a replay: what the recording calls it."""
 
 
 @dataclass(frozen=True, slots=True)

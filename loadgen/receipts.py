@@ -31,11 +31,14 @@ ABANDONED = 1
 """Still unanswered when the generator was stopped."""
 UNSENT = 2
 """Open loop: due, but as many requests as may be were in flight until it was given up. Nobody ever saw it."""
-FAILURES = {failure: code for code, failure in enumerate(Failure, start=3)}
+UNPLAYABLE = 3
+"""Replay: a cancel of an order that is not in the book, or whose answer had not come yet. Nobody ever saw it."""
+FAILURES = {failure: code for code, failure in enumerate(Failure, start=4)}
 _NAMES = {
     OK: "ok",
     ABANDONED: "abandoned",
     UNSENT: "unsent",
+    UNPLAYABLE: "unplayable",
     **{code: failure.value for failure, code in FAILURES.items()},
 }
 _DOUBTFUL = frozenset({"abandoned", "reset", "timeout", "protocol"})

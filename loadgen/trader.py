@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from loadgen.desk import Command, Desk
 from loadgen.http_client import Connection, NoAnswerError
+from loadgen.order_flow import OrderFlow
 from loadgen.receipts import FAILURES
 from loadgen.timer import Timer
 
@@ -23,6 +24,7 @@ class Trader:
     """`trade` runs until `until_ns` (monotonic); killed before, it leaves a receipt for what is unanswered."""
 
     desk: Desk
+    flow: OrderFlow
     connection: Connection
     think_time_ns: int
     starts_ns: int
@@ -33,8 +35,7 @@ class Trader:
         due_ns = self.starts_ns
         try:
             while due_ns < self.until_ns:
-                command = self.desk.compose()
-                command.due_ns = due_ns
+                command = self.desk.request(self.flow.next_command(), due_ns)
                 timer.sleep_until(due_ns)
                 due_ns = self._send(command) + self.think_time_ns
         finally:

@@ -10,16 +10,18 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from loadgen import arrivals
 from loadgen.assignment import Assignment, Second, Started
-from loadgen.desk import Desk
+from loadgen.desk import Command, Desk, Flow
 from loadgen.http_client import Connection
 from loadgen.meter import Meter
 from loadgen.open_loop import OpenLoop
 from loadgen.order_flow import Mix, OrderFlow, PriceWalk, Tape
 from loadgen.pool import Pool
 from loadgen.receipts import Rows
+from loadgen.replay import Replay
 from loadgen.timer import Timer
 from loadgen.trader import Trader
 from loadgen.wire import Requests
@@ -54,13 +56,16 @@ class Work:
 
     def __init__(self, assignment: Assignment, times: Times) -> None:
         self._assignment, self.times = assignment, times
-        self.meter, self.rows = Meter(), Rows()
+        self.meter, self.rows, self._tape = Meter(), Rows(), Tape()
+        self._walk = PriceWalk(assignment.seed, len(assignment.symbols))
+        self._mix = Mix(
+            assignment.add, assignment.cancel, assignment.take, assignment.market, assignment.ioc, assignment.replace
+        )
         self._offered: Offered | None = None
         self._open_loop: OpenLoop | None = None
         if assignment.arrivals is not None:
             pool = Pool(assignment.host, assignment.port, assignment.timeout_s, assignment.in_flight_max)
-            desks = tuple(itertools.islice(self._desks(), len(assignment.trading)))
-            self._open_loop = OpenLoop(desks, self._due_ns(), pool)
+            self._open_loop = OpenLoop(self._due_ns(), self._composer(), pool)
             self._offered = Offered(self._due_ns())
 
     def tasks(self) -> Iterator[Callable[[], None]]:
@@ -70,12 +75,14 @@ class Work:
             return
         told, times = self._assignment, self.times
         think_time_ns = int(told.think_time_s * SECOND_NS)
-        for desk in self._desks():
+        for user in itertools.count(told.worker, told.workers):
+            flow = self._flow(user)
             yield Trader(
-                desk=desk,
+                desk=self._desk(user, flow),
+                flow=flow,
                 connection=Connection(told.host, told.port, told.timeout_s),
                 think_time_ns=think_time_ns,
-                starts_ns=times.starts_ns + think_time_ns * desk.user // told.users,
+                starts_ns=times.starts_ns + think_time_ns * user // told.users,
                 until_ns=times.until_ns,
             ).trade
 
@@ -93,6 +100,23 @@ class Work:
             timer.sleep_until(due_ns)
             self.meter.woke(time.monotonic_ns() - due_ns)
 
+    def _composer(self) -> Callable[[int], Command | None]:
+        """Desks take turns, or follow the recording."""
+        told = self._assignment
+        kind = arrivals.parsed(told.arrivals or {})
+        users = range(told.worker, told.workers * len(told.trading), told.workers)
+        if isinstance(kind, arrivals.Replay):
+            replay = Replay(kind.recording(), kind.symbol or told.symbols[0])
+            return partial(replay.compose, [self._desk(user, replay) for user in users])
+        flows = [self._flow(user) for user in users]
+        turns = itertools.cycle([(self._desk(user, flow), flow) for user, flow in zip(users, flows, strict=True)])
+
+        def compose(due_ns: int) -> Command:
+            desk, flow = next(turns)
+            return desk.request(flow.next_command(), due_ns)
+
+        return compose
+
     def _due_ns(self) -> Iterator[int]:
         told = self._assignment
         kind = arrivals.parsed(told.arrivals or {})
@@ -100,23 +124,24 @@ class Work:
         all_ns = itertools.chain.from_iterable((chunk_ns + self.times.starts_ns).tolist() for chunk_ns in chunks)
         return itertools.islice(all_ns, told.worker, None, told.workers)
 
-    def _desks(self) -> Iterator[Desk]:
+    def _flow(self, user: int) -> OrderFlow:
         told = self._assignment
-        walk = PriceWalk(told.seed, len(told.symbols))
-        tape, mix = Tape(), Mix(told.add, told.cancel, told.take, told.market, told.ioc, told.replace)
-        for user in itertools.count(told.worker, told.workers):
-            trading = told.trading[user % len(told.trading)]
-            yield Desk(
-                user=user,
-                account=trading.account,
-                id_prefix=told.id_prefix,
-                flow=OrderFlow(told.seed, user, told.symbols, mix, walk, tape),
-                tape=tape,
-                requests=Requests(f"{told.host}:{told.port}", trading.api_key),
-                meter=self.meter,
-                receipts=self.rows,
-                to_wall_ns=self.times.to_wall_ns,
-            )
+        return OrderFlow(told.seed, user, told.symbols, self._mix, self._walk, self._tape)
+
+    def _desk(self, user: int, flow: Flow) -> Desk:
+        told = self._assignment
+        trading = told.trading[user % len(told.trading)]
+        return Desk(
+            user=user,
+            account=trading.account,
+            id_prefix=told.id_prefix,
+            flow=flow,
+            tape=self._tape,
+            requests=Requests(f"{told.host}:{told.port}", trading.api_key),
+            meter=self.meter,
+            receipts=self.rows,
+            to_wall_ns=self.times.to_wall_ns,
+        )
 
 
 class Offered:
