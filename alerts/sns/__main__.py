@@ -29,6 +29,7 @@ from target_system.settings import read_settings
 from target_system.telemetry import Telemetry
 
 STOP_DEADLINE_S = 2
+KEEP_ALIVE_S = 75  # a client may take its time between two calls; the usual 5 s reset connections under a storm
 
 
 async def serve(settings: SnsSettings) -> None:
@@ -63,6 +64,7 @@ async def serve(settings: SnsSettings) -> None:
             port=settings.port,
             log_config=None,
             access_log=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=STOP_DEADLINE_S,
         )
         await uvicorn.Server(config).serve()
