@@ -2,7 +2,7 @@
 
 from dashboards.model import Board
 from dashboards.overview import ORDERS, REQUESTS
-from dashboards.panels import level, lines, rate, rate_of, saturation
+from dashboards.panels import PROMISED, level, lines, rate, rate_of, saturation
 
 BOARD = Board(
     "load",
@@ -10,16 +10,50 @@ BOARD = Board(
     "Offered and achieved load, and the generator's own health.",
     (
         lines(
-            "Achieved",
+            "Offered and achieved",
             "events/s",
             {
+                "due": rate_of("generator_offered_total"),
+                "sent": rate_of("generator_sent_total"),
+                "answered ok": rate_of("generator_ended_total", 'outcome="ok"'),
                 "taken by HAProxy": rate_of("haproxy_frontend_http_requests_total", 'proxy="orders"'),
                 "answered by gateways": REQUESTS,
                 "sequenced by the engine": rate_of("engine_commands_total"),
             },
-            "The same flow at three points of the path.",
-            "Where a line leaves the others, orders are refused or held there.",
+            "The same flow from the client's plan to the engine.",
+            "Where a line leaves the others, orders are unsent, refused or held there.",
             width=12,
+        ),
+        lines(
+            "Latency at the client",
+            "seconds",
+            {"quantile {{quantile}}": "max by (quantile) (generator_latency_seconds)"},
+            "Of ok answers in the last second, from the intended send time.",
+            "Far above the gateway's own latency: orders wait before the gateway, or the generator is late.",
+            thresholds=PROMISED,
+            width=12,
+        ),
+        lines(
+            "How late the generator is",
+            "seconds",
+            {
+                "schedule error p99": "max(generator_schedule_error_p99_seconds)",
+                "wake-up lag p99": "max(generator_wake_lag_p99_seconds)",
+                "oldest that is due": "max(generator_lag_seconds)",
+            },
+            "By its own fault (error, lag), and for how long the oldest due request has waited.",
+            "An error above 1 ms, or 5 % of the latency, makes the run invalid: give the generator more CPU.",
+        ),
+        rate(
+            "generator_ended_total",
+            "Everything but ok: unsent is the generator's or the cap's, the rest is the cluster's.",
+            by="outcome",
+            title="How requests ended",
+        ),
+        level(
+            "generator_in_flight",
+            "Open loop: it grows when answers are late. At in_flight_max requests stay unsent.",
+            title="Without an answer",
         ),
         rate(
             "gateway_request_seconds",
@@ -34,12 +68,6 @@ BOARD = Board(
             "Red: the generator was the limit, the figures say nothing of the system.",
             'component="generator"',
             title="How full is the generator",
-        ),
-        level(
-            "haproxy_frontend_current_sessions",
-            "Closed loop: the users. Open loop: it grows when answers are late.",
-            'proxy="orders"',
-            title="Clients connected",
         ),
         lines(
             "Turned away or failed",

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.cluster import Cluster
+from deploy.cluster import Cluster, ClusterError
+from loadgen.assignment import Second
 from loadgen.campaign import Campaign
 from loadgen.generator import Generator, GeneratorError
 from loadgen.seal import RunNotWrittenError
-from loadgen.window import assign
+from loadgen.window import assign, figures_of
 
 
 @contextmanager
@@ -21,9 +22,11 @@ def steady_load(cluster: Cluster, campaign: Campaign, prefix: str, receipts: Pat
 
     def listen() -> None:
         try:
-            for _ in generator:
-                pass
-        except (GeneratorError, RunNotWrittenError) as error:
+            for report in generator:
+                if isinstance(report, Second):
+                    cluster.show_load(figures_of(report))
+            cluster.show_load({})
+        except (ClusterError, GeneratorError, RunNotWrittenError) as error:
             failed.append(error)
 
     assignment = assign(cluster, campaign, campaign.plan()[0], prefix, receipts)
