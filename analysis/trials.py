@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from analysis.change import FALSE_ALARMS, MEASURES, Change, Measure, changes, repeated
+from analysis.change import FALSE_ALARMS, MEASURES, Change, ComparisonError, Measure, changes, repeated, unlike
 from loadgen.record import Run
 
 POOL = Path(__file__).parent / "data" / "alike_runs.json"
 SLOWER = 1.10
 TRIALS = 1_000
+RUNS_MIN = 24
+"""Halves of a dozen each."""
 
 Pool = Mapping[str, Sequence[float]]
 
@@ -35,7 +37,12 @@ class Outcome:
 
 
 def kept() -> dict[str, Any]:
-    """The repository's own runs."""
+    """The repository's own runs. Raises ComparisonError where it has none."""
+    if not POOL.is_file():
+        raise ComparisonError(
+            f"{POOL}: not there; run loadgen/campaigns/alike.yaml {RUNS_MIN} times on a quiet machine, name the runs,"
+            " and add --keep to keep their figures"
+        )
     found: dict[str, Any] = json.loads(POOL.read_text())
     return found
 
@@ -51,7 +58,14 @@ def values(document: Mapping[str, Any]) -> dict[str, list[float]]:
 
 
 def pooled(runs: Sequence[Run]) -> dict[str, Any]:
-    """What is kept of runs: the figures of each one's first window (a run a repetition)."""
+    """What is kept of runs: the figures of each one's first window (a run a repetition).
+
+    Raises ComparisonError where a run is unlike the first one, or disturbed.
+    """
+    for run in runs:
+        faults = [fault for fault in unlike(runs[0], run) if "repetitions" not in fault]
+        if faults:
+            raise ComparisonError("\n".join(faults))
     rows = []
     for run in runs:
         figures = {name: values[0] for name, values in repeated(run, run.windows[:1]).items()}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadgen.campaign import Campaign, CampaignError
+from loadgen.outlook import outlook
 
 CAMPAIGNS = sorted((Path(__file__).parents[2] / "loadgen" / "campaigns").glob("*.yaml"))
 GOOD = """\
@@ -44,6 +45,8 @@ def test_every_shipped_campaign_is_read_and_planned_long_and_short(path: Path) -
     assert campaign.name == path.stem
     assert len(campaign.plan()) > 0
     assert short.duration_s() < campaign.duration_s()
+    assert len(outlook(campaign).lines) == len(campaign.plan())
+    assert outlook(short).total_s < outlook(campaign).total_s
 
 
 def test_each_repetition_runs_every_configuration_once_in_an_order_of_its_own(tmp_path: Path) -> None:
