@@ -38,7 +38,9 @@ BOARD = Board(
         lines(
             "Stopped by the quota",
             "share",
-            {"{{instance}}": f"rate(cluster_cpu_throttled_seconds_total{{{HERE}}}[$__rate_interval])"},
+            {
+                "{{instance}}": f"rate(cluster_cpu_throttled_seconds_total{{{HERE}}}[$__rate_interval]) or on() vector(0)"
+            },
             "Seconds stopped in each second.",
             "Raise the quota of the topology, or take it for the limit that it is.",
             height=11,
