@@ -4,6 +4,7 @@ from dashboards.model import Board, Colour, Kind, Threshold, Variable
 from dashboards.panels import FULL, level, lines, per_event, rate_of, saturation
 
 SWITCHES = "namedprocess_namegroup_context_switches_total"
+STOPPED = "cluster_cpu_throttled_seconds_total"
 HERE = 'component=~"$component"'
 
 BOARD = Board(
@@ -38,9 +39,7 @@ BOARD = Board(
         lines(
             "Stopped by the quota",
             "share",
-            {
-                "{{instance}}": f"rate(cluster_cpu_throttled_seconds_total{{{HERE}}}[$__rate_interval]) or on() vector(0)"
-            },
+            {"{{instance}}": f"rate({STOPPED}{{{HERE}}}[$__rate_interval]) or on() vector(0)"},
             "Seconds stopped in each second.",
             "Raise the quota of the topology, or take it for the limit that it is.",
             height=11,
