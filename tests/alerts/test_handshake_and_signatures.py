@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -44,6 +46,25 @@ def test_version_two_is_signed_with_sha256_over_the_same_text(aws: Aws) -> None:
         assert is_authentic(document, certificate)
         assert not is_authentic({**document, "MessageId": "altered"}, certificate)
         assert not is_authentic({**document, "SignatureVersion": "1"}, certificate)
+
+
+def test_openssl_verifies_both_versions(aws: Aws, tmp_path: Path) -> None:
+    """As a subscriber would that uses nothing of ours: https://docs.aws.amazon.com/sns, "verifying the signatures"."""
+    for version, digest in (("1", "-sha1"), ("2", "-sha256")):
+        confirmation, notification = delivered(aws, version)
+        for document, names in (
+            (confirmation, ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")),
+            (notification, ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")),
+        ):
+            certificate, key, signature = (tmp_path / name for name in ("certificate.pem", "key.pem", "signature"))
+            certificate.write_bytes(httpx.get(document["SigningCertURL"]).content)
+            signature.write_bytes(base64.b64decode(document["Signature"]))
+            text = "".join(f"{name}\n{document[name]}\n" for name in names).encode()
+            shown = subprocess.run(["openssl", "x509", "-in", certificate, "-pubkey", "-noout"], capture_output=True)
+            key.write_bytes(shown.stdout)
+            verify = ["openssl", "dgst", digest, "-verify", key, "-signature", signature]
+            assert subprocess.run(verify, input=text, capture_output=True).returncode == 0
+            assert subprocess.run(verify, input=text + b"x", capture_output=True).returncode == 1
 
 
 def test_the_key_outlives_the_process() -> None:
