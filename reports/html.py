@@ -64,6 +64,7 @@ def _derived(content: Mapping[str, Any]) -> dict[str, Any]:
         "stolen": max((row["steal_share"] for row in content["noise"]), default=0.0),
         "components": list(dict.fromkeys(c["component"] for row in rows for c in row["components"] if c["on_path"])),
         "watching": [_watching(row) for row in rows],
+        "drifts": [finding for finding in content["findings"] if finding["mechanism"] == "drift"],
         "died": [event for event in content["events"] if event["kind"] == "died"],
         "error_kinds": sorted({kind for row in rows for kind in row["errors"]}),
         "faults": FAULTS,

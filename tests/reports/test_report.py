@@ -16,6 +16,7 @@ from loadgen.record import Invalidity, Run, sha256_of
 from reports.closing import closing_lines, configurations
 from reports.report import write
 from tests.analysis.runs import gateway_bound
+from tests.loadgen import synthetic
 from tests.loadgen.synthetic import START_NS, write_run
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -170,3 +171,16 @@ def test_the_page_links_to_the_boards_of_the_run_and_of_each_window(standard: Ru
     assert 'href="boards.html"' in text
     spans = [unquote(span) for span in re.findall(r'href="boards.html#board=overview&amp;span=([^"]+)"', text)]
     assert spans == [window.name for window in standard.windows]
+
+
+def test_what_grew_is_a_section_and_a_leak_stands_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synthetic, "MEASURED_S", 120)
+    leak = synthetic.Series("cluster_memory_bytes", "gateway", lambda _, s: 8e7 + 2e5 * s, "gateway-1")
+    page = write(write_run(tmp_path, {1: 5}, series=[leak])).read_text()
+    assert "The memory of gateway-1 grew: +23" in page
+    assert "The median latency did not drift" in page
+
+
+def test_a_missed_gate_is_on_the_page(tmp_path: Path) -> None:
+    page = write(write_run(tmp_path, {1: 20}, gates={"p99_ms": 0.5})).read_text()
+    assert "at most 0.5 ms" in page
