@@ -29,6 +29,8 @@ MEMORY_MIN_MB = 4.0
 LATENCY_MIN_MS = 1.0
 QUEUE_MIN = 5.0
 MEMORY = "cluster_memory_bytes"
+MOVING = frozenset({"ramp", "step", "spike"})
+"""Loads under which latency and queues may well grow."""
 QUEUES = {
     "gateway_orders_in_flight": "number of orders in the gateways",
     "gateway_ledger_waiters": "queue for a ledger connection",
@@ -56,7 +58,10 @@ class Trend:
 
 
 def drift(run: Run) -> list[Finding]:
-    """Findings for each window that is long enough to say something; shorter ones are left alone."""
+    """Findings for each window that is long enough to say something, of a load that goes nowhere itself."""
+    arrivals = run.campaign["load"].get("arrivals") or {}
+    if arrivals.get("kind") in MOVING or run.campaign.get("faults"):
+        return []
     return [
         _finding(window, trend)
         for window in run.windows

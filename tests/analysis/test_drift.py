@@ -58,6 +58,14 @@ def test_a_short_window_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert drift(run(tmp_path, monkeypatch, memory(lambda s: (80 + 5 * s) * MB), measured_s=30)) == []
 
 
+def test_under_a_load_that_grows_itself_nothing_is_called_a_drift(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = run(tmp_path, monkeypatch, memory(lambda s: (80 + 0.2 * s) * MB))
+    monkeypatch.setitem(found.campaign, "load", {"arrivals": {"kind": "ramp"}})
+    assert drift(found) == []
+
+
 def test_latency_that_did_not_drift_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (finding,) = drift(run(tmp_path, monkeypatch))
     assert (finding.status, finding.component) == (Bearing.CLEARED, "order path")
