@@ -229,7 +229,9 @@ def collector(site: Site) -> PartSpec:
         spans=site.spans,
         loki=f"{HOST}:{site.ports['loki']}" if site.has("loki") else "",
     )
-    command = (str(site.programs.collector), f"--config={path}")
+    # Synchronous: a line that was read is in the queue on disk before the file's offset moves on.
+    gates = "--feature-gates=stanza.synchronousLogEmitter"
+    command = (str(site.programs.collector), f"--config={path}", gates)
     return _beside(site, "collector", command, Ready(health, "/"), files={path: config})
 
 
