@@ -6,8 +6,8 @@ they are used or not, so what came of earlier orders changes which order a cance
 step of a user wants the same in every run of the seed. A cancel with nothing to cancel becomes an add.
 
 The book stays the same size however long the flow goes on: takers want a little more than adds leave over, and half of
-the cancels take the own order that is furthest from the middle. Takers' answers tell whose orders were filled
-(`Tape`), so a cancel seldom comes too late.
+the cancels take, of the oldest own orders, the one furthest from the middle. Takers' answers tell whose orders were
+filled (`Tape`), so a cancel seldom comes too late.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ ADD_LOTS, TAKER_LOTS = (1, 10), (4, 24)
 """At the usual mix 0.35 adds a command outlive the cancels, and takers want 0.38."""
 FAR_SHARE = 0.5
 """Of the cancels, how many take the order furthest from the middle; the others prefer young ones."""
+FAR_AMONG = 12
+"""Of how many of its oldest orders: to look at all would cost more than the request."""
 YOUTH = 8
-RESTING_MAX = 1_000
+RESTING_MAX = 256
 """Own orders remembered for cancelling."""
 WALK_STEPS = 65_536
 """Then the walk goes back the way it came, so that it needs no more memory the longer it is."""
@@ -175,9 +177,12 @@ class OrderFlow:
         return next(islice(reversed(self._resting), back, None))
 
     def _find_furthest(self) -> int:
-        middles = [self._walk.middle_ticks(symbol, self._step) for symbol in range(len(self._symbols))]
-        resting = self._resting
-        return max(resting, key=lambda own: abs(resting[own].price_ticks - middles[resting[own].symbol]))
+        resting, walk, step = self._resting, self._walk, self._step
+
+        def distance_ticks(own: int) -> int:
+            return abs(resting[own].price_ticks - walk.middle_ticks(resting[own].symbol, step))
+
+        return max(islice(resting, FAR_AMONG), key=distance_ticks)
 
     def _taken(self, order_id: int) -> Resting:
         resting = self._resting.pop(order_id)
