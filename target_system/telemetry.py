@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 import orjson
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
@@ -102,29 +103,17 @@ class LogWriter:
             self._out.flush()
 
 
-class Log:
-    """Writes declared events as JSON lines: who, when, what. Called for each order, so it does little else."""
+def render(_logger: object, level: str, event: structlog.types.EventDict) -> bytes:
+    if event["event"] not in signals.LOG_EVENTS:
+        raise KeyError(f"log event {event['event']} is not declared; add it to target_system/signals")
+    return orjson.dumps({"ts": time.time_ns(), "level": level, **event}, default=repr)
 
-    def __init__(self, put: Callable[[bytes], None], component: str, instance: str) -> None:
-        self._put, self._component, self._instance = put, component, instance
 
-    def info(self, event: str, **fields: object) -> None:
-        self._say("info", event, fields)
+class _Sink:
+    """What structlog takes for a logger: every level puts the rendered line into the writer."""
 
-    def warning(self, event: str, **fields: object) -> None:
-        self._say("warning", event, fields)
-
-    def error(self, event: str, **fields: object) -> None:
-        self._say("error", event, fields)
-
-    def _say(self, level: str, event: str, fields: dict[str, object]) -> None:
-        if event not in signals.LOG_EVENTS:
-            raise KeyError(f"log event {event} is not declared; add it to target_system/signals")
-        line = {
-            "ts": time.time_ns(), "level": level, "component": self._component, "instance": self._instance,
-            "event": event, **fields,
-        }  # fmt: skip
-        self._put(orjson.dumps(line, default=repr))
+    def __init__(self, writer: LogWriter) -> None:
+        self.info = self.warning = self.error = writer.put
 
 
 class Telemetry:
@@ -140,7 +129,9 @@ class Telemetry:
         self.logs_orders = signals in ("all", "logs")
         dropped = self.metrics.get(f"{component}_log_lines_dropped_total")
         self._writer = LogWriter(out or sys.stdout.buffer, dropped.inc)
-        self.log = Log(self._writer.put, component, instance)
+        self.log: structlog.BoundLogger = structlog.wrap_logger(
+            _Sink(self._writer), processors=[render], component=component, instance=instance
+        ).bind()
 
     def close(self) -> None:
         self._writer.close()
