@@ -7,10 +7,13 @@ pandas and locust take a second each to load. How commands speak and exit: deplo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+from typer.core import TyperCommand
 
 from dashboards import commands as boards
 from deploy import commands as deploy
@@ -32,6 +35,8 @@ from reports import commands as reports
 if TYPE_CHECKING:
     from typer.core import TyperGroup
 
+    from loadgen.campaign import Campaign
+    from loadgen.live import Show
     from loadgen.record import Run
 
 TELEMETRY_CAMPAIGN = ROOT / "loadgen" / "campaigns" / "telemetry.yaml"
@@ -74,6 +79,22 @@ bench.command("validity")(loadgen.bench_validity)
 bench.command("gateway")(loadgen.bench_gateway)
 bench.command("overload")(loadgen.bench_overload)
 
+LEVERS_TRIED = 3
+"""By a proof that is to end within five minutes."""
+
+
+class Proving(StrEnum):
+    LIKELIEST = "likeliest"
+    FULL = "full"
+
+
+class WithBareProve(TyperCommand):
+    """`--prove` alone stands for `--prove=likeliest`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, ["--prove=likeliest" if word == "--prove" else word for word in args])
+
+
 Short = Annotated[
     bool, typer.Option("--short", help="The campaign's smaller setting, as continuous integration runs it.")
 ]
@@ -87,7 +108,7 @@ def up(topology: deploy.TopologyFile = deploy.LOCAL_TOPOLOGY, as_json: AsJson = 
     deploy.status(as_json)
 
 
-@app.command()
+@app.command(cls=WithBareProve)
 def run(
     campaign: Annotated[Path, typer.Argument(help="A campaign file, e.g. loadgen/campaigns/quick.yaml.")],
     short: Short = False,
@@ -96,6 +117,10 @@ def run(
     ] = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Generator processes that share the load; at most one a core.")
+    ] = None,
+    prove: Annotated[
+        Proving | None,
+        typer.Option(help="Afterwards turn levers on the live cluster: the three likeliest, or with --prove=full all."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -106,7 +131,7 @@ def run(
     if dry_run:
         loadgen.foretell(campaign, short, as_json)
         return
-    finished, lines = run_and_report(campaign, short, workers)
+    finished, lines = run_and_report(campaign, short, workers, prove)
     for line in lines:
         say(line)
     if as_json:
@@ -192,23 +217,49 @@ def reference() -> None:
     print(command_reference(), end="")
 
 
-def run_and_report(campaign: Path, short: bool, workers: int | None = None) -> tuple[Run, list[str]]:
-    """The sealed run, and the lines that close it for people."""
+def run_and_report(
+    campaign: Path, short: bool, workers: int | None = None, prove: Proving | None = None
+) -> tuple[Run, list[str]]:
+    """The sealed run (of a proof its own), and the lines that close it for people."""
     from analysis.bottleneck import verdict
     from loadgen.campaign import Campaign
     from loadgen.live import shown
     from loadgen.record import Run
-    from loadgen.run import run_campaign
+    from loadgen.run import cluster_for, run_campaign
     from reports.closing import closing_lines
     from reports.report import write
 
     with exit_codes(), shown(people, say) as show:
         read = Campaign.read(campaign, short).with_workers(workers)
-        path = run_campaign(read, RUNS_DIRECTORY, CLUSTER_DIRECTORY, say, show)
+        with cluster_for(read.plan()[0].topology, CLUSTER_DIRECTORY, say) if prove else nullcontext():
+            path = run_campaign(read, RUNS_DIRECTORY, CLUSTER_DIRECTORY, say, show)
+            if prove:
+                write(path)
+                path = proven(read, Run.open(path), prove, show)
         finished = Run.open(path)
         page = write(path)
         boards.draw_beside(path)
     return finished, closing_lines(finished, verdict(finished), page)
+
+
+def proven(campaign: Campaign, passive: Run, how: Proving, show: Show) -> Path:
+    """The sealed run of a proof: levers turned under load, chosen by what the campaign's own run suggests."""
+    from analysis.measured import configurations
+    from analysis.proving import likeliest
+    from deploy.levers import available
+    from loadgen.campaign import configuration_name
+    from loadgen.prove import proof_of, window_to_prove
+    from loadgen.run import run_campaign
+
+    carried = {each.name: each for each in configurations(passive)}
+    best = max(carried.values(), key=lambda each: each.orders_per_s.value)
+    window = window_to_prove(campaign, best.name)
+    levers = {lever.name: lever for lever in available(window.topology, campaign.standing)}
+    names = likeliest(passive, carried[configuration_name(window.parameters)], list(levers))
+    chosen = [levers[name] for name in (names if how is Proving.FULL else names[:LEVERS_TRIED])]
+    say(f"proving {window.name}: turning {', '.join(lever.name for lever in chosen)}")
+    proof = proof_of(campaign, window, chosen)
+    return run_campaign(proof, RUNS_DIRECTORY, CLUSTER_DIRECTORY, say, show, chosen)
 
 
 def document(run: Run) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 The evidence is taken in the order of its strength: first whether the system was measured at all, or the generator; then
 whether anything limits at this load; then full processors, the host's or a component's; then waiting without them. What
-nothing explains is "unclear". From a run alone nothing is proven: that takes an intervention.
+nothing explains is "unclear". Proven is only what interventions have shown: `proving` weighs those.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from analysis.drift import drift
 from analysis.finding import Bearing, Figure, Finding, Mechanism, in_words
 from analysis.load import load
 from analysis.measured import Configuration, configurations
+from analysis.proving import interventions, trial
 from analysis.residence import residence
 from analysis.saturation import ORDER_PATH, saturation
 from analysis.scaling import scaling
@@ -25,7 +26,7 @@ from analysis.waits import waits
 from loadgen.record import Run
 
 ANALYSES: tuple[Callable[[Run], list[Finding]], ...] = (
-    validity, saturation, demand, residence, waits, scaling, load, drift, slo,
+    validity, saturation, demand, residence, waits, scaling, load, drift, slo, interventions,
 )  # fmt: skip
 PROCESSOR = (Mechanism.CPU, Mechanism.QUOTA)
 WAITING = (Mechanism.COMMIT, Mechanism.POOL, Mechanism.LOCK, Mechanism.RESPONSE)
@@ -36,6 +37,7 @@ BESIDE = 0.05
 
 
 class Status(StrEnum):
+    PROVEN = "proven"
     SUSPECTED = "suspected"
     NO_LIMIT = "no limit at this load"
     GENERATOR = "generator"
@@ -56,7 +58,7 @@ class Limit:
     @property
     def name(self) -> str:
         """For a table's cell: "CPU of the gateways", "commit path of Postgres"."""
-        if self.status is not Status.SUSPECTED:
+        if self.status not in (Status.PROVEN, Status.SUSPECTED):
             return str(self.status)
         return f"{self.mechanism} of {in_words(self.component)}"
 
@@ -79,7 +81,7 @@ def verdict(run: Run) -> Verdict:
     if not run.valid:
         return _invalid(run)
     findings = tuple(finding for analysis in ANALYSES for finding in analysis(run))
-    limits = tuple(_limit(configuration, findings) for configuration in configurations(run))
+    limits = tuple(_proven(run, _limit(configuration, findings)) for configuration in configurations(run))
     if not any(limit.configuration.orders for limit in limits):
         return _nothing_carried(limits, findings)
     best = max(limits, key=lambda limit: limit.configuration.orders_per_s.value)
@@ -133,6 +135,15 @@ def _limit(configuration: Configuration, findings: Sequence[Finding]) -> Limit:
     return Limit(configuration, str(Status.UNCLEAR), None, Status.UNCLEAR, None)
 
 
+def _proven(run: Run, limit: Limit) -> Limit:
+    """What the interventions have shown takes the place of what evidence alone suggests."""
+    tried = trial(run, limit.configuration)
+    if tried is None or not tried.is_proven:
+        return limit
+    reason = tried.finding(limit.configuration)
+    return Limit(limit.configuration, reason.component, reason.mechanism, Status.PROVEN, reason)
+
+
 def _share(finding: Finding) -> float:
     return finding.evidence[0].value
 
@@ -140,6 +151,8 @@ def _share(finding: Finding) -> float:
 def _sentence(run: Run, best: Limit, limits: Sequence[Limit]) -> str:
     carried = f"{best.configuration.orders_per_s.value:,.0f} orders/s with {label(best.configuration)}"
     match best.status:
+        case Status.PROVEN:
+            sentence = f"Proven: the {best.name} limits the cluster to {carried}"
         case Status.SUSPECTED:
             sentence = f"Suspected: the {best.name} limits the cluster to {carried}"
         case Status.HOST:

@@ -45,6 +45,7 @@ class Mechanism(StrEnum):
     SCALING = "scaling"
     MEASUREMENT = "measurement"
     DRIFT = "drift"
+    NETWORK = "network delay"
 
 
 @dataclass(frozen=True, slots=True)

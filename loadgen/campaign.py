@@ -83,6 +83,30 @@ class Timed(Section):
     fault: AnyFault
 
 
+class Prove(Section):
+    """How a proof turns the levers of one configuration: so many rounds, each lever less and more once in every one.
+
+    `configuration`: swept name → value, of the one to be proven; left out, the one that carried most. `levers`: which,
+    by name; left out, the three likeliest.
+    """
+
+    configuration: dict[str, int | float | str | bool] = Field(default={})
+    levers: tuple[str, ...] = ()
+    rounds: Annotated[int, Field(ge=5, le=50)] = 6
+    turn_s: Annotated[float, Field(ge=2, le=60)] = 5.0
+    settle_s: Annotated[float, Field(ge=0.2, le=30)] = 1.0
+
+    @model_validator(mode="after")
+    def _leaves_time_to_measure(self) -> Self:
+        if self.settle_s > self.turn_s / 2:
+            raise ValueError(f"settles for {self.settle_s:g} of {self.turn_s:g} s; make turn_s at least twice that")
+        return self
+
+    def duration_s(self, levers: int) -> float:
+        """Of all turns: each lever twice a round, and the cluster as it is once."""
+        return self.rounds * (2 * levers + 1) * self.turn_s
+
+
 class Search(Section):
     """Finds the highest rate at which every answer keeps the SLO, between two rates, by one window a probe."""
 
@@ -107,6 +131,7 @@ class Short(Section):
     duration_s: PositiveFloat | None = None
     sweep: dict[str, Values] | None = None
     faults: tuple[Timed, ...] | None = None
+    prove: Prove | None = None
     search: Search | None = None
 
 
@@ -133,8 +158,12 @@ class Campaign(Section):
     repetitions: Annotated[int, Field(gt=0, le=1000)] = 1
     order: Literal["random", "listed"] = "random"
     seed: Annotated[int, Field(ge=0)] = 1
+    standing: tuple[AnyFault, ...] = Field(
+        default=(), description="faults that last through every window, its warm-up too"
+    )
     faults: tuple[Timed, ...] = ()
     search: Search | None = None
+    prove: Prove | None = None
     gates: Gates = Gates()
     short: Short | None = None
 
@@ -239,6 +268,9 @@ class Campaign(Section):
             for at, timed in enumerate(self.faults):
                 if misfit := timed.fault.misfit(topology):
                     yield Fault(("faults", at, "fault"), misfit)
+            for at, fault in enumerate(self.standing):
+                if misfit := fault.misfit(topology):
+                    yield Fault(("standing", at), misfit)
             if self.flow.accounts > topology.accounts:
                 yield Fault(
                     ("flow", "accounts"),

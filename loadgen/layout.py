@@ -1,13 +1,14 @@
 """What a sealed run consists of: its files, their columns, and the history of both.
 
-History of the format: 1, the first; 2, spans and log lines of traced orders, and what the generator offered.
+History of the format: 1, the first; 2, spans and log lines of traced orders, and what the generator offered;
+3, the interventions of a proof.
 """
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 
 _TEXT, _INT, _REAL = pa.string(), pa.int64(), pa.float64()
@@ -48,6 +49,10 @@ TABLES: dict[str, pa.Schema] = {
     "log_lines": _schema(
         window=_TEXT, t_ns=_INT, component=_TEXT, instance=_TEXT, trace_id=_TEXT, line=_TEXT,
     ),
+    "interventions": _schema(
+        window=_TEXT, round=_INT, lever=_TEXT, component=_TEXT, arm=_TEXT, written=_REAL,
+        started_ns=_INT, settled_ns=_INT, ended_ns=_INT,
+    ),
 }  # fmt: skip
 """Parquet file → its columns."""
 
@@ -55,7 +60,7 @@ DOCUMENTS = ("run.json", "topologies.json", "machine.json", "versions.json", "re
 FILES = frozenset({"campaign.yaml", "events.jsonl", *DOCUMENTS, *(f"{table}.parquet" for table in TABLES)})
 """Every file of a sealed run beside its manifest."""
 
-SINCE = {"spans.parquet": 2, "log_lines.parquet": 2}
+SINCE = {"spans.parquet": 2, "log_lines.parquet": 2, "interventions.parquet": 3}
 """File → the first format that has it."""
 
 

@@ -251,6 +251,11 @@ class Run:
         """The canonical log lines of the traced orders, as they came back from Loki."""
         return self._table("log_lines")
 
+    @cached_property
+    def interventions(self) -> pd.DataFrame:
+        """What was turned on the live cluster, and when: one row for each turn of each lever of a proof."""
+        return self._table("interventions")
+
     def latency(
         self,
         window: Window | str | None = None,

@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from typing import Any
 import pyarrow as pa
 
 from deploy.cluster import Cluster, ClusterError
+from deploy.faults.fault import inflicted
+from deploy.levers import Lever
 from deploy.topology import Topology
 from loadgen import collect
 from loadgen.campaign import Campaign, PlannedWindow
@@ -37,9 +40,14 @@ ATTEMPTS_MAX = 3
 
 
 def run_campaign(
-    campaign: Campaign, runs: Path, cluster_directory: Path, progress: Progress, show: Show | None = None
+    campaign: Campaign,
+    runs: Path,
+    cluster_directory: Path,
+    progress: Progress,
+    show: Show | None = None,
+    levers: Sequence[Lever] = (),
 ) -> Path:
-    """Runs the campaign and gives the sealed run's folder.
+    """Runs the campaign and gives the sealed run's folder; `levers` are turned in each of its windows.
 
     `show` gets each second of load; without it `progress` gets some of them as lines.
 
@@ -50,10 +58,12 @@ def run_campaign(
     plan = campaign.plan()
     started_ns = time.time_ns()
     run_id = f"{datetime.fromtimestamp(started_ns // 10**9, UTC):%Y%m%dT%H%M%SZ}-{campaign.name}"
-    with RunWriter(runs, run_id) as writer, _cluster(plan[0].topology, cluster_directory, progress) as cluster:
+    with RunWriter(runs, run_id) as writer, cluster_for(plan[0].topology, cluster_directory, progress) as cluster:
         progress("taking down the facts of the machine")
         facts = machine_facts(cluster_directory, cluster.quotas)
-        run = _Run(campaign, writer, cluster, progress, show or lines(progress), started_ns, SpanFile(cluster.spans))
+        run = _Run(
+            campaign, writer, cluster, progress, show or lines(progress), started_ns, SpanFile(cluster.spans), levers
+        )
         status = run.through(len(plan))
         writer.write("machine.json", asdict(facts))
         run.close()
@@ -61,7 +71,8 @@ def run_campaign(
 
 
 @contextlib.contextmanager
-def _cluster(topology: Topology, directory: Path, progress: Progress) -> Iterator[Cluster]:
+def cluster_for(topology: Topology, directory: Path, progress: Progress) -> Iterator[Cluster]:
+    """The one that is up there, which goes on; else a new one, taken down at the end."""
     running = Cluster.attach(directory)
     if running is not None:
         progress("using the cluster that is up")
@@ -83,6 +94,7 @@ class _Run:
     show: Show
     started_ns: int
     span_file: SpanFile
+    levers: Sequence[Lever]
     reasons: list[Invalidity] = field(default_factory=list)
     happened: list[dict[str, Any]] = field(default_factory=list)
     """Events beside the cluster's own: faults of the campaign, windows that were loaded again."""
@@ -112,7 +124,7 @@ class _Run:
         """Loaded and recorded. A window that the machine disturbed is loaded again, a few times at most."""
         attempt = 1
         loaded, acks, found = self._attempt(step, attempt)
-        while attempt < ATTEMPTS_MAX and self._is_to_be_repeated(loaded, found):
+        while attempt < (1 if self.levers else ATTEMPTS_MAX) and self._is_to_be_repeated(loaded, found):
             attempt += 1
             loaded, acks, found = self._attempt(step, attempt)
         self._record(loaded, step.planned, acks, found)
@@ -124,7 +136,11 @@ class _Run:
         self.cluster.renew(planned.topology)
         self.cluster.await_scraped()
         prefix = f"{self.writer.run_id[:16]}-{planned.position}" + (f"r{attempt}" if attempt > 1 else "")
-        loaded = load(self.cluster, self.campaign, planned, prefix, self.writer.scratch, self.show, step.rest_s)
+        scratch = self.writer.scratch
+        with ExitStack() as reverts:
+            for fault in self.campaign.standing:
+                reverts.enter_context(inflicted(self.cluster, fault))
+            loaded = load(self.cluster, self.campaign, planned, prefix, scratch, self.show, step.rest_s, self.levers)
         if loaded is None:
             raise KeyboardInterrupt
         self.progress("  collecting and reconciling")
@@ -164,6 +180,7 @@ class _Run:
         append("generator", generator_rows(loaded))
         append("noise", [{"window": window.name, **asdict(loaded.noise)}])
         append("windows", [window.as_row()])
+        append("interventions", loaded.interventions)
         self.reasons += loaded.invalidities()
         self.happened += loaded.events
         self.topologies[window.name] = planned.topology.model_dump(mode="json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from deploy.cluster import Cluster
+from deploy.levers import Lever
 from loadgen.arrivals import Constant, Poisson
 from loadgen.assignment import Assignment, Ended, Second, Started, Trading
 from loadgen.campaign import Campaign, PlannedWindow
@@ -20,6 +21,7 @@ from loadgen.generator import Generator, GeneratorError
 from loadgen.latency import Receipts, read_receipts
 from loadgen.live import Beat, Show
 from loadgen.noise import Noise, NoiseMeter
+from loadgen.prove import Interventions
 from loadgen.receipts import OK, outcome_name
 from loadgen.record import Invalidity, Window
 from loadgen.search import Served
@@ -29,6 +31,8 @@ from loadgen.warm_up import steady_from_ns
 
 Progress = Callable[[str], None]
 """Takes one line for people at a time."""
+Starts = Sequence[Callable[[int], None]]
+"""Each is told when the measured part begins (ns), once that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Loaded:
     was_cut: bool
     events: tuple[dict[str, Any], ...] = ()
     """Of the campaign's faults, as in `events.jsonl`."""
+    interventions: tuple[dict[str, Any], ...] = ()
+    """Rows of `interventions.parquet`."""
 
     def served(self) -> Served:
         due_ns = self.receipts["intended_ns"]
@@ -66,15 +72,21 @@ def load(
     scratch: Path,
     show: Show,
     rest_s: float,
+    levers: Sequence[Lever] = (),
 ) -> Loaded | None:
     """Loads the renewed cluster; `rest_s` is what the campaign takes after this window. None where Ctrl-C came before
-    anything was measured. Raises GeneratorError."""
+    anything was measured; `levers` are turned meanwhile. Raises GeneratorError."""
     receipts = scratch / "receipts"
     log = scratch / "generator.log"
     assignment = assign(cluster, campaign, planned, id_prefix, receipts)
     place = cluster.group("generator").place
-    with Timeline(cluster, campaign.faults) as timeline, Generator(assignment, place, log) as generator:
-        heard = _listen(generator, _Telling(cluster, planned.name, show, rest_s), timeline)
+    with (
+        Timeline(cluster, campaign.faults) as timeline,
+        Interventions(cluster, planned.name, campaign, levers) as interventions,
+        Generator(assignment, place, log) as generator,
+    ):
+        starts = (timeline.start, interventions.start)
+        heard = _listen(generator, _Telling(cluster, planned.name, show, rest_s), starts)
     if heard.started is None or heard.noise is None:
         raise GeneratorError("the generator ended without having started")
     noise, found = heard.noise.noise(), read_receipts(receipts)
@@ -88,7 +100,7 @@ def load(
         think_time_s=planned.load.think_time_s,
         rate_per_s=planned.load.rate_per_s(campaign.seed),
         started_ns=heard.started.started_ns,
-        measured_from_ns=_measured_from_ns(campaign, planned, found, heard.started, until_ns),
+        measured_from_ns=_measured_from_ns(bool(campaign.faults or levers), planned, found, heard.started, until_ns),
         measured_until_ns=until_ns,
         ended_ns=heard.ended_ns,
     )
@@ -106,15 +118,16 @@ def load(
         quota or float(planned.load.workers),
         heard.cut_ns is not None,
         tuple(timeline.events),
+        tuple(interventions.rows),
     )
 
 
 def _measured_from_ns(
-    campaign: Campaign, planned: PlannedWindow, found: Receipts, started: Started, until_ns: int
+    is_disturbed: bool, planned: PlannedWindow, found: Receipts, started: Started, until_ns: int
 ) -> int:
     """The end of the warm-up as asked, or as seen where that is later and the load is one that can be steady."""
     is_even = planned.load.arrivals is None or isinstance(planned.load.arrivals, Constant | Poisson)
-    if campaign.faults or not is_even:
+    if is_disturbed or not is_even:
         return started.measured_from_ns
     return max(started.measured_from_ns, steady_from_ns(found, started.started_ns, until_ns))
 
@@ -185,27 +198,28 @@ class _Heard:
     ended_ns: int = 0
 
 
-def _listen(generator: Generator, telling: _Telling, timeline: Timeline) -> _Heard:
+def _listen(generator: Generator, telling: _Telling, starts: Starts) -> _Heard:
     """Until the generator has ended. The first Ctrl-C asks it to stop and goes on listening; a second one is raised."""
     heard = _Heard()
     try:
-        _hear(generator, heard, telling, timeline)
+        _hear(generator, heard, telling, starts)
     except KeyboardInterrupt:
         heard.cut_ns = time.time_ns()
         if heard.noise:
             heard.noise.stop()
         generator.stop()
-        _hear(generator, heard, telling, timeline)
+        _hear(generator, heard, telling, starts)
     return heard
 
 
-def _hear(generator: Generator, heard: _Heard, telling: _Telling, timeline: Timeline) -> None:
+def _hear(generator: Generator, heard: _Heard, telling: _Telling, starts: Starts) -> None:
     for report in generator:
         match report:
             case Started():
                 heard.started = report
                 heard.noise = NoiseMeter(report.measured_from_ns, report.measured_until_ns)
-                timeline.start(report.measured_from_ns)
+                for start in starts:
+                    start(report.measured_from_ns)
             case Second():
                 heard.seconds.append(report)
                 telling.cluster.show_load(figures_of(report))

@@ -8,6 +8,7 @@ from deploy.topology import Topology
 
 class DiskFault(Fault):
     part: str
+    """`ledger-2`; or `ledger`: all its shards."""
 
     def misfit(self, topology: Topology) -> str | None:
         component = self.part.rstrip("-0123456789")
@@ -16,4 +17,9 @@ class DiskFault(Fault):
             return f"{self.part} keeps nothing on disk that could fail here; use engine or ledger-N"
         if not possible[component]:
             return f"{self.part} runs without disk faults; set {component}.disk_faults: true in the topology"
-        return super().misfit(topology)
+        return None if self.part == "ledger" else super().misfit(topology)
+
+
+def parts_of(topology: Topology, part: str) -> tuple[str, ...]:
+    """The part itself, or every shard where all the ledger is meant."""
+    return tuple(f"ledger-{n}" for n in range(1, topology.ledger.shards + 1)) if part == "ledger" else (part,)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Literal
 
 from deploy.cluster import Cluster
-from deploy.faults.disk import DiskFault
+from deploy.faults.disk import DiskFault, parts_of
 
 
 class DiskFull(DiskFault):
@@ -17,8 +17,8 @@ class DiskFull(DiskFault):
 
     @contextmanager
     def applied(self, cluster: Cluster) -> Iterator[None]:
-        cluster.set_disk(self.part, is_full=True)
-        try:
+        with ExitStack() as reverts:
+            for part in parts_of(cluster.topology, self.part):
+                cluster.set_disk(part, is_full=True)
+                reverts.callback(cluster.set_disk, part)
             yield
-        finally:
-            cluster.set_disk(self.part)

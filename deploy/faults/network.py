@@ -45,11 +45,19 @@ class Toxic(Fault):
         kind, attributes = self.toxic
         toxic: dict[str, object] = {"name": kind, "type": kind, "stream": self.stream, "attributes": attributes}
         with ExitStack() as reverts:
-            for proxy in cluster.topology.proxies():
-                if proxy.rstrip("-0123456789") == self.link:
-                    _ask(cluster, "POST", f"/proxies/{proxy}/toxics", toxic)
-                    reverts.callback(_ask, cluster, "DELETE", f"/proxies/{proxy}/toxics/{kind}")
+            for proxy in self._proxies(cluster):
+                _ask(cluster, "POST", f"/proxies/{proxy}/toxics", toxic)
+                reverts.callback(_ask, cluster, "DELETE", f"/proxies/{proxy}/toxics/{kind}")
             yield
+
+    def again(self, cluster: Cluster) -> None:
+        """While one of its kind is applied: with these attributes from now on."""
+        kind, attributes = self.toxic
+        for proxy in self._proxies(cluster):
+            _ask(cluster, "POST", f"/proxies/{proxy}/toxics/{kind}", {"attributes": attributes})
+
+    def _proxies(self, cluster: Cluster) -> list[str]:
+        return [proxy for proxy in cluster.topology.proxies() if proxy.rstrip("-0123456789") == self.link]
 
 
 class Latency(Toxic):

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Literal
 
 from pydantic import PositiveFloat
 
 from deploy.cluster import Cluster
-from deploy.faults.disk import DiskFault
+from deploy.faults.disk import DiskFault, parts_of
 
 
 class SlowSync(DiskFault):
-    """Each fsync and fdatasync of a part takes `delay_ms` longer."""
+    """Each fsync and fdatasync of a part (`ledger`: of every shard) takes `delay_ms` longer."""
 
     kind: Literal["slow_sync"] = "slow_sync"
     delay_ms: PositiveFloat
 
     @contextmanager
     def applied(self, cluster: Cluster) -> Iterator[None]:
-        cluster.set_disk(self.part, sync_delay_ms=self.delay_ms)
-        try:
+        with ExitStack() as reverts:
+            for part in parts_of(cluster.topology, self.part):
+                cluster.set_disk(part, sync_delay_ms=self.delay_ms)
+                reverts.callback(cluster.set_disk, part)
             yield
-        finally:
-            cluster.set_disk(self.part)

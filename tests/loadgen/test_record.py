@@ -102,7 +102,7 @@ def test_an_edited_manifest_is_found(sealed: Path) -> None:
 
 def test_an_unknown_format_is_said_before_anything_else(sealed: Path) -> None:
     (sealed / "manifest.json").write_text('{"format": 7}')
-    with pytest.raises(RunError, match=r"unknown format 7 \(this version reads 1 to 2\)"):
+    with pytest.raises(RunError, match=r"unknown format 7 \(this version reads 1 to 3\)"):
         Run.open(sealed)
 
 

@@ -1,0 +1,193 @@
+"""How throughput follows the capacity of one component: e = d ln X / d ln c, from the turns of a proof.
+
+Each round of a proof turns a lever down and up in neighbouring windows, so a round gives one estimate, and the interval
+is Student's t over rounds. c is the capacity really received: where the quota stops a component in both arms, the CPU
+time that it got, and for a disk the syncs that fitted in a second; elsewhere what was written.
+
+In a closed product-form network the elasticities of all stations and that of the think time sum to one, and that of a
+station is Q(N) - Q(N - 1), the change of its queue with one user more (Reiser and Lavenberg 1980); what is missing from
+one was not turned, or is not covered by such a model.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis import intervals
+from analysis.demand import demands
+from analysis.finding import Figure, Interval
+from analysis.measured import Configuration
+from analysis.memo import remembered
+from analysis.mva import servers, solve
+from analysis.saturation import CPU, PERIODS, STOPPED, THROTTLED, loads
+from analysis.series import monotonic, samples_of
+from loadgen.record import Run
+
+HOST_CPU = "cluster_host_cpu_seconds_total"
+SYNCS, SYNC_SECONDS = "pg_wal_syncs", "pg_wal_sync_seconds"
+LESS, BASE, MORE = "less", "as it is", "more"
+"""The arms, as in `interventions.parquet`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elasticity:
+    """Of throughput, on what one lever turns. `relief` is the throughput with more of it over that as it was."""
+
+    lever: str
+    component: str
+    value: Figure
+    relief: Figure
+    less_per_s: Figure
+    more_per_s: Figure
+    received: float
+    """Capacity with more over capacity with less, as received."""
+    host_busy: float
+    """Share of the machine's processors that was busy in the busier of the two arms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Elasticities from the largest on, and what they leave unexplained."""
+
+    elasticities: tuple[Elasticity, ...]
+    base_per_s: Figure
+    think: float
+    """Elasticity of the think time, from the model; 0 without think time."""
+
+    @property
+    def rest(self) -> float:
+        return 1.0 - self.think - sum(each.value.value for each in self.elasticities)
+
+
+@remembered
+def proof(run: Run, configuration: Configuration) -> Proof | None:
+    """None where no lever was turned."""
+    turns = run.interventions
+    turns = turns[turns["window"].isin([window.name for window in configuration.windows])]
+    if turns.empty:
+        return None
+    turns = turns.assign(per_s=_throughputs(run, turns), busy=_host_busy(run, configuration, turns))
+    base = turns[turns["arm"] == BASE].set_index("round")["per_s"]
+    found = [_elasticity(run, configuration, rows, base) for _, rows in turns[turns["lever"] != ""].groupby("lever")]
+    found.sort(key=lambda each: each.value.value, reverse=True)
+    return Proof(tuple(found), _mean("throughput as it was", base), _of_think_time(run, configuration))
+
+
+def _throughputs(run: Run, turns: pd.DataFrame) -> np.ndarray:
+    """New orders answered "ok" in each settled turn, a second."""
+    acks = run.acks
+    done = np.sort(acks[(acks["kind"] == "new") & (acks["outcome"] == "ok")]["answered_ns"].to_numpy())
+    return np.asarray(_between(done, turns) / _seconds(turns))
+
+
+def _between(times_ns: np.ndarray, turns: pd.DataFrame) -> np.ndarray:
+    ends, starts = (np.searchsorted(times_ns, turns[edge].to_numpy()) for edge in ("ended_ns", "settled_ns"))
+    return np.asarray(ends - starts)
+
+
+def _seconds(turns: pd.DataFrame) -> np.ndarray:
+    return np.asarray((turns["ended_ns"] - turns["settled_ns"]).to_numpy() / 1e9)
+
+
+def _elasticity(run: Run, configuration: Configuration, rows: pd.DataFrame, base: pd.Series) -> Elasticity:
+    lever, component = str(rows["lever"].iloc[0]), str(rows["component"].iloc[0])
+    less, more = (rows[rows["arm"] == arm].set_index("round") for arm in (LESS, MORE))
+    rounds = less.index.intersection(more.index).intersection(base.index)
+    less, more = less.loc[rounds], more.loc[rounds]
+    received = _received(run, configuration, lever, component, less, more)
+    slopes = np.log(_positive(more) / _positive(less)) / math.log(received)
+    relief = np.log(_positive(more) / np.maximum(base.loc[rounds].to_numpy(), 1e-9))
+    gain = intervals.over_repetitions(list(relief))
+    return Elasticity(
+        lever=lever,
+        component=component,
+        value=Figure(f"elasticity on {lever}", float(slopes.mean()), "", intervals.over_repetitions(list(slopes))),
+        relief=Figure(
+            f"throughput with more {lever}, times that as it was",
+            math.exp(float(relief.mean())),
+            "",
+            Interval(math.exp(gain.low), math.exp(gain.high), gain.method),
+        ),
+        less_per_s=_mean(f"throughput with less {lever}", less["per_s"]),
+        more_per_s=_mean(f"throughput with more {lever}", more["per_s"]),
+        received=received,
+        host_busy=float(max(less["busy"].mean(), more["busy"].mean())),
+    )
+
+
+def _positive(rows: pd.DataFrame) -> np.ndarray:
+    """A turn in which nothing was answered still has a logarithm."""
+    return np.asarray(np.maximum(rows["per_s"].to_numpy(), 1e-9))
+
+
+def _mean(name: str, per_s: pd.Series) -> Figure:
+    values = [float(value) for value in per_s]
+    return Figure(name, float(np.mean(values)), "orders/s", intervals.over_repetitions(values))
+
+
+def _received(
+    run: Run, configuration: Configuration, lever: str, component: str, less: pd.DataFrame, more: pd.DataFrame
+) -> float:
+    """Capacity of the arm with more over that with less."""
+    written = float(more["written"].mean() / less["written"].mean())
+    if lever.endswith(" commit"):
+        took = [
+            _grown(run, configuration, SYNC_SECONDS, component, rows)
+            / _grown(run, configuration, SYNCS, component, rows)
+            for rows in (less, more)
+            if _grown(run, configuration, SYNCS, component, rows) > 0
+        ]
+        return took[0] / took[1] if len(took) == 2 and took[0] > took[1] else written
+    if lever.endswith(" cpu"):
+        used = [_grown(run, configuration, CPU, component, rows) for rows in (less, more)]
+        periods = [_grown(run, configuration, PERIODS, component, rows) for rows in (less, more)]
+        stopped = [_grown(run, configuration, THROTTLED, component, rows) for rows in (less, more)]
+        if min(periods) > 0 and min(s / p for s, p in zip(stopped, periods, strict=True)) >= STOPPED:
+            return used[1] / used[0]
+    return written
+
+
+def _grown(run: Run, configuration: Configuration, metric: str, component: str, rows: pd.DataFrame) -> float:
+    """Growth of a counter, over all its instances, in the settled parts of these turns."""
+    total = 0.0
+    for window in configuration.windows:
+        samples = samples_of(run, metric, window)
+        for _, one in samples[samples["component"] == component].groupby("instance"):
+            total += float(_growth(one, rows).sum())
+    return total
+
+
+def _growth(samples: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
+    samples = samples.sort_values("t_ns")
+    times, grown = samples["t_ns"].to_numpy(dtype=float), monotonic(samples["value"].to_numpy(dtype=float))
+    ends, starts = (np.interp(rows[edge].to_numpy(dtype=float), times, grown) for edge in ("ended_ns", "settled_ns"))
+    return np.asarray(ends - starts)
+
+
+def _host_busy(run: Run, configuration: Configuration, turns: pd.DataFrame) -> np.ndarray:
+    """Share of the machine that was busy in each turn; 0 where that was not recorded."""
+    grown = {mode: np.zeros(len(turns)) for mode in ("busy", "idle", "steal")}
+    for window in configuration.windows:
+        samples = samples_of(run, HOST_CPU, window)
+        for mode in grown:
+            one = samples[samples["mode"] == mode] if "mode" in samples else samples.iloc[0:0]
+            if len(one) > 1:
+                grown[mode] += _growth(one, turns)
+    return np.asarray((grown["busy"] + grown["steal"]) / np.maximum(sum(grown.values()), 1e-9))
+
+
+def _of_think_time(run: Run, configuration: Configuration) -> float:
+    """Z (X(N) - X(N - 1)), by the queueing model of the CPUs with what else an order waits for as a delay."""
+    think_s, users = configuration.think_s, configuration.users
+    if not think_s or users < 2:
+        return 0.0
+    found = loads(run, configuration)
+    stations = [
+        servers(name, need.seconds, need.servers, found[name].capacity.each) for name, need in demands(found).items()
+    ]
+    at, before = (solve(stations, n, think_s).throughput_per_s for n in (users, users - 1))
+    return think_s * (at - before)
