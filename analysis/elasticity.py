@@ -181,13 +181,12 @@ def _host_busy(run: Run, configuration: Configuration, turns: pd.DataFrame) -> n
 
 
 def _of_think_time(run: Run, configuration: Configuration) -> float:
-    """Z (X(N) - X(N - 1)), by the queueing model of the CPUs with what else an order waits for as a delay."""
+    """By the queueing model of the CPUs."""
     think_s, users = configuration.think_s, configuration.users
-    if not think_s or users < 2:
+    if not think_s or not users:
         return 0.0
     found = loads(run, configuration)
     stations = [
         servers(name, need.seconds, need.servers, found[name].capacity.each) for name, need in demands(found).items()
     ]
-    at, before = (solve(stations, n, think_s).throughput_per_s for n in (users, users - 1))
-    return think_s * (at - before)
+    return solve(stations, users, think_s).think_elasticity

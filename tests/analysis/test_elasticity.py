@@ -1,0 +1,102 @@
+"""Elasticities from turns whose truth is known: a closed queueing network, solved exactly with each capacity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import mva
+from analysis.elasticity import BASE, LESS, MORE, proof
+from analysis.finding import Figure, Mechanism
+from analysis.measured import Configuration
+from analysis.proving import trial
+from loadgen.record import Run, Window
+
+ROUNDS, TURN_S, STEP = 6, 5, 1.2
+USERS = 20
+COMMIT_BOUND = {"gateway cpu": 0.002, "engine cpu": 0.001, "ledger commit": 0.010}
+BALANCED = {"gateway cpu": 0.010, "engine cpu": 0.001, "ledger commit": 0.010}
+
+
+class Turned:
+    """A run of one window in which levers were turned; throughput is what the network of `demands_s` carries."""
+
+    def __init__(
+        self, demands_s: Mapping[str, float], turned: Mapping[str, float], noise: float = 0.01, drift: float = 0.0
+    ) -> None:
+        draw = np.random.default_rng(1)
+        rows: list[dict[str, Any]] = []
+        answered = []
+        block = [("", BASE), *((lever, arm) for lever in turned for arm in (LESS, MORE))]
+        for number in range(1, ROUNDS + 1):
+            for lever, arm in block if number % 2 else reversed(block):
+                factor = {LESS: 1 / STEP, BASE: 1.0, MORE: STEP}[arm]
+                start = len(rows) * TURN_S * 10**9
+                per_s = carried({**demands_s, **({lever: demands_s[lever] / factor} if lever else {})})
+                per_s *= (1 + noise * draw.standard_normal()) * (1 - drift * len(rows))
+                answered.append(start + np.arange(round(per_s * TURN_S)) * 1e9 / per_s)
+                rows.append({
+                    "window": "base/1", "round": number, "lever": lever, "component": lever.partition(" ")[0],
+                    "arm": arm, "written": factor, "started_ns": start, "settled_ns": start + 10**9,
+                    "ended_ns": start + TURN_S * 10**9,
+                })  # fmt: skip
+        self.interventions = pd.DataFrame(rows)
+        self.acks = pd.DataFrame({"answered_ns": np.concatenate(answered), "kind": "new", "outcome": "ok"})
+        self.end_ns = len(rows) * TURN_S * 10**9
+
+    def series(self, _metric: str, _window: Window) -> pd.DataFrame:
+        return pd.DataFrame(columns=["component", "instance", "t_ns", "value"])
+
+    @property
+    def configuration(self) -> Configuration:
+        window = Window("base/1", {}, 1, 0, USERS, 0.0, None, 0, 0, self.end_ns, self.end_ns)
+        return Configuration("base", {}, (window,), Figure("throughput", 90.0, "orders/s"), 1.0, 1000, {"ok": 1000})
+
+
+def carried(demands_s: Mapping[str, float]) -> float:
+    return mva.solve([mva.servers(name, of, 1, 1.0) for name, of in demands_s.items()], USERS, 0.0).throughput_per_s
+
+
+def test_throughput_follows_the_one_bottleneck_and_all_elasticities_sum_to_one() -> None:
+    run = Turned(COMMIT_BOUND, COMMIT_BOUND)
+    found = proof(cast("Run", run), run.configuration)
+    assert found is not None
+    assert found.elasticities[0].lever == "ledger commit"
+    assert found.elasticities[0].value.value == pytest.approx(1.0, abs=0.08)
+    assert abs(found.rest) < 0.1
+
+
+def test_a_lone_bottleneck_is_proven_by_relief_with_its_mechanism() -> None:
+    run = Turned(COMMIT_BOUND, COMMIT_BOUND)
+    tried = trial(cast("Run", run), run.configuration)
+    assert tried is not None
+    assert tried.is_proven
+    assert (tried.first.component, tried.mechanism) == ("ledger", Mechanism.COMMIT)
+    assert tried.first.relief.value == pytest.approx(STEP, abs=0.03)
+
+
+def test_of_two_equal_bottlenecks_neither_is_proven() -> None:
+    run = Turned(BALANCED, BALANCED)
+    tried = trial(cast("Run", run), run.configuration)
+    assert tried is not None
+    assert not tried.is_proven
+    assert "Does not hold: elasticity" in tried.finding(run.configuration).doubt
+
+
+def test_where_the_limit_was_not_turned_nothing_is_proven() -> None:
+    run = Turned(COMMIT_BOUND, {name: COMMIT_BOUND[name] for name in ("gateway cpu", "engine cpu")})
+    tried = trial(cast("Run", run), run.configuration)
+    assert tried is not None
+    assert not tried.is_proven
+    assert tried.proof.rest > 0.8
+
+
+def test_a_machine_that_drifts_proves_nobody_wrongly() -> None:
+    run = Turned(COMMIT_BOUND, {name: COMMIT_BOUND[name] for name in ("gateway cpu", "engine cpu")}, drift=0.005)
+    found = proof(cast("Run", run), run.configuration)
+    assert found is not None
+    assert all(abs(each.value.value) < 0.2 for each in found.elasticities)

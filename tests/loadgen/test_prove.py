@@ -1,0 +1,82 @@
+"""The turns of a proof: each lever as often less as more, neighbours in time, and everything back where it was."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+
+from deploy.cluster import Cluster
+from deploy.faults.slow_sync import SlowSync
+from deploy.levers import Arm, Lever, available
+from deploy.topology import Topology
+from loadgen.campaign import Campaign, CampaignError
+from loadgen.prove import Interventions, proof_of, schedule, window_to_prove
+
+CAMPAIGN = {
+    "name": "planted", "title": "A campaign to be proven", "topology": "proving", "sweep": {"gateways": [1, 2]},
+    "load": {"users": 8, "duration_s": 5},
+    "prove": {"configuration": {"gateways": 1}, "rounds": 5, "turn_s": 2, "settle_s": 0.2},
+}  # fmt: skip
+NOWHERE = cast("Cluster", None)
+
+
+@dataclass
+class Recorded:
+    name: str
+    component: str = "gateway"
+    arms: list[Arm] = field(default_factory=list)
+
+    def set(self, cluster: Cluster, arm: Arm) -> float:  # noqa: ARG002 - as the protocol has it
+        self.arms.append(arm)
+        return arm.factor
+
+
+def test_each_lever_is_turned_both_ways_in_every_round_and_which_comes_first_alternates() -> None:
+    levers: list[Lever] = [Recorded("gateway cpu"), Recorded("engine cpu")]
+    turns = schedule(levers, rounds=6, seed=3)
+    assert set(Counter((turn.round, turn.lever and turn.lever.name, turn.arm) for turn in turns).values()) == {1}
+    assert len(turns) == 6 * (2 * 2 + 1)
+    for lever in levers:
+        arms = [turn.arm for turn in turns if turn.lever is lever]
+        assert arms[:4] in ([Arm.LESS, Arm.MORE, Arm.MORE, Arm.LESS], [Arm.MORE, Arm.LESS, Arm.LESS, Arm.MORE])
+
+
+def test_one_lever_is_turned_at_a_time_and_all_are_put_back_when_the_load_ends_early() -> None:
+    levers = [Recorded("gateway cpu"), Recorded("engine cpu")]
+    campaign = Campaign.model_validate(CAMPAIGN)
+    with Interventions(NOWHERE, "base/1", campaign, levers) as interventions:
+        interventions.start(time.time_ns() - 9 * 10**9)
+        deadline = time.monotonic() + 10
+        while len(interventions.rows) < 5:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert [lever.arms[-1] for lever in levers] == [Arm.BASE, Arm.BASE]
+    for lever in levers:
+        assert lever.arms[:3] in ([Arm.LESS, Arm.MORE, Arm.BASE], [Arm.MORE, Arm.LESS, Arm.BASE])
+    assert all(row["settled_ns"] < row["ended_ns"] for row in interventions.rows)
+
+
+def test_a_proof_loads_the_configuration_that_was_asked_for_until_the_last_turn_has_ended() -> None:
+    campaign = Campaign.model_validate(CAMPAIGN)
+    planned = window_to_prove(campaign, "gateways=2")
+    proof = proof_of(campaign, planned, [Recorded("gateway cpu")])
+    assert planned.parameters == {"gateways": 1}
+    assert proof.plan()[0].topology.gateways.replicas == 1
+    assert proof.load.duration_s == 5 * 3 * 2 + 1
+    assert not proof.problems()
+
+
+def test_an_open_loop_cannot_be_proven_and_says_what_can() -> None:
+    load = {"arrivals": {"kind": "constant", "rate_per_s": 10}, "duration_s": 5}
+    with pytest.raises(CampaignError, match="open loop"):
+        window_to_prove(Campaign.model_validate({**CAMPAIGN, "load": load}), "gateways=1")
+
+
+def test_levers_are_what_has_a_quota_and_what_is_delayed() -> None:
+    topology = Topology.model_validate({"gateways": {"cpu_cores": 0.2}, "ledger": {"shards": 2, "disk_faults": True}})
+    levers = available(topology, [SlowSync(part="ledger", delay_ms=10)])
+    assert [lever.name for lever in levers] == ["gateway cpu", "ledger commit"]
