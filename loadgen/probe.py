@@ -16,17 +16,20 @@ import pyarrow as pa
 
 from deploy.cluster import Cluster
 from loadgen.layout import TABLES
+from loadgen.order_flow import MIDDLE_TICKS
 
 ANSWER_DEADLINE_S = 2.0
 PAUSE_S = 0.02
-PRICE_TICKS = 1
-"""Nobody sells at this price: the order rests."""
+PRICE_TICKS = MIDDLE_TICKS * 7 // 10
+"""Nobody sells so low, so the order rests; and it is within the collar around the last trade."""
+REFUSALS = (400, 401, 409, 413, 415, 422)
+"""Answers that no repeat would change."""
 REPEATED = 5
 """How many of the last acknowledged orders are asked for again."""
 
 
 class NotAcknowledgedError(Exception):
-    """No answer by the deadline; the text says to which order."""
+    """Refused, or no answer by the deadline; the text says which order."""
 
 
 class Probe:
@@ -86,9 +89,11 @@ class Probe:
         try:
             connection.request("POST", "/v1/orders", body, self._headers)
             response = connection.getresponse()
-            text = response.read()
-            return json.loads(text) if response.status == http.HTTPStatus.CREATED else None
+            status, text = response.status, response.read()
         except (OSError, http.client.HTTPException):
             return None
         finally:
             connection.close()
+        if status in REFUSALS:
+            raise NotAcknowledgedError(f"order {identity} was refused ({status}): {text.decode(errors='replace')}")
+        return json.loads(text) if status == http.HTTPStatus.CREATED else None

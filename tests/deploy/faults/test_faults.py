@@ -333,8 +333,8 @@ def test_a_guarded_fault_is_reverted_when_its_striker_is_killed(cluster: Cluster
 
 def test_a_fault_that_does_not_fit_is_not_applied(cluster: Cluster) -> None:
     with (
-        pytest.raises(FaultError, match="does not go through Toxiproxy"),
-        inflicted(cluster, Reset(link="gateway-redis")),
+        pytest.raises(FaultError, match="keeps nothing on disk"),
+        inflicted(cluster, DiskFull(part="redis")),
     ):
         pytest.fail("it was applied")
 
