@@ -72,6 +72,7 @@ for command in (
 bench.command("engine")(deploy.bench_engine)
 bench.command("engine-grpc")(loadgen.bench_engine_grpc)
 bench.command("ledger")(loadgen.bench_ledger)
+bench.command("market-data")(loadgen.bench_market_data)
 bench.command("compare")(reports.bench_compare)
 bench.command("loadgen")(loadgen.bench_loadgen)
 bench.command("stall")(loadgen.bench_stall)
