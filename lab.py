@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from typer.core import TyperCommand
 
+from alerts import commands as alerts
 from dashboards import commands as boards
 from deploy import commands as deploy
 from deploy.console import (
@@ -57,6 +58,7 @@ app.command()(deploy.doctor)
 app.command()(deploy.down)
 app.command()(deploy.status)
 app.command()(deploy.restart)
+app.command()(alerts.drill)
 app.command()(loadgen.torture)
 app.command()(reports.runs)
 app.command()(reports.compare)
@@ -73,6 +75,7 @@ bench.command("engine")(deploy.bench_engine)
 bench.command("engine-grpc")(loadgen.bench_engine_grpc)
 bench.command("ledger")(loadgen.bench_ledger)
 bench.command("market-data")(loadgen.bench_market_data)
+bench.command("rules")(alerts.bench_rules)
 bench.command("compare")(reports.bench_compare)
 bench.command("loadgen")(loadgen.bench_loadgen)
 bench.command("stall")(loadgen.bench_stall)

@@ -1,8 +1,9 @@
 """What was asked of the cluster, what it carried, and whether the generator can be believed."""
 
 from dashboards.model import Board
-from dashboards.overview import ORDERS, REQUESTS
+from dashboards.overview import REQUESTS
 from dashboards.panels import PROMISED, level, lines, rate, rate_of, saturation
+from target_system.slo import ORDERS
 
 BOARD = Board(
     "load",

@@ -1,8 +1,8 @@
 """The way of an order through proxy and gateways: rate, errors, latency and queues of each hop."""
 
 from dashboards.model import Board, Variable
-from dashboards.overview import ORDERS
 from dashboards.panels import PROMISED, heatmap, latency, level, lines, logs, mean_of, rate, rate_of, saturation
+from target_system.slo import ORDERS
 
 HERE = 'instance=~"$instance"'
 

@@ -17,14 +17,12 @@ from dashboards.panels import (
     waits,
     with_host,
 )
-from target_system.slo import AVAILABILITY, LATENCY
+from target_system.slo import AVAILABILITY, BAD, LATENCY, ORDERS
 
 PATH = 'component=~"haproxy|gateway|engine|ledger|redis|settler|market-data|history"'
 FILLED = PATH.replace("settler", "settler|generator")
-ORDERS = 'endpoint!~"GET .*"'
 REQUESTS = rate_of("gateway_request_seconds", ORDERS)
 ANSWERS = f'min by (component, instance) ({{__name__=~"up|pg_up|redis_up|cluster_up",{PATH}}})'
-BAD = f'{ORDERS},outcome!~"ok|rejected"'
 FAILED = f"({rate_of('gateway_request_seconds', BAD)} or on() vector(0)) / {REQUESTS}"
 
 

@@ -1,27 +1,13 @@
 """What was promised, how much of the budget is spent, and how fast it burns."""
 
 from dashboards.model import Board, Colour, Panel, Query, Threshold
-from dashboards.overview import BAD, ORDERS
 from dashboards.panels import PROMISED, latency, lines, stat
-from target_system.slo import AVAILABILITY, LATENCY, ORDER_LATENCY_S, Slo
+from target_system.slo import AVAILABILITY, LATENCY, ORDERS, Slo, bad_share, burn
 
 WINDOWS = ("1m", "5m", "30m", "1h")
 BURN_FAST, BURN_SLOW = 14.4, 6.0
 BURNING = (Threshold(0, Colour.GOOD), Threshold(1, Colour.WARN), Threshold(BURN_FAST, Colour.BAD))
 SPENT = (Threshold(0, Colour.GOOD), Threshold(0.5, Colour.WARN), Threshold(1, Colour.BAD))
-
-
-def bad_share(slo: Slo, window: str) -> str:
-    every = f"sum(rate(gateway_request_seconds_count{{{ORDERS}}}[{window}]))"
-    if slo is AVAILABILITY:
-        bad = f"(sum(rate(gateway_request_seconds_count{{{BAD}}}[{window}])) or on() vector(0))"
-        return f"{bad} / {every}"
-    good = f'sum(rate(gateway_request_seconds_bucket{{{ORDERS},le="{ORDER_LATENCY_S}"}}[{window}]))'
-    return f"1 - {good} / {every}"
-
-
-def burn(slo: Slo, window: str) -> str:
-    return f"({bad_share(slo, window)}) / {slo.budget:.6g}"
 
 
 def burn_panel(slo: Slo) -> Panel:

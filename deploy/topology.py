@@ -186,6 +186,10 @@ class Observability(Component):
     sns_time_scale: PositiveFloat = Field(
         default=10.0, description="pauses between retries and periods of CloudWatch alarms are divided by it"
     )
+    page_time_scale: PositiveFloat = Field(
+        default=1.0, description="the windows of burn-rate alerts that page are divided by it; 60 for a drill"
+    )
+    ticket_time_scale: PositiveFloat = Field(default=1.0, description="the same for tickets; 1,440 for a drill")
     boards: bool = Field(default=True, description="a Grafana found on this machine, else the lab's own rendering")
 
 

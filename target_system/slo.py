@@ -25,11 +25,32 @@ class Slo:
         return 1 - self.objective
 
 
+ORDERS = 'endpoint!~"GET .*"'
+"""Label matcher of what the promises are about: orders and cancels."""
+BAD = f'{ORDERS},outcome!~"ok|rejected"'
+"""Of these, answered by an error of the cluster."""
+
 ORDER_LATENCY_S = 0.1
 assert ORDER_LATENCY_S in LATENCY_BUCKETS_S
 
 AVAILABILITY = Slo("availability", "answered, and not by an error of the cluster", 0.999)
 LATENCY = Slo("latency", f"answered within {ORDER_LATENCY_S * 1000:g} ms", 0.99)
+
+
+def bad_share(slo: Slo, window: str) -> str:
+    """PromQL: of all orders and cancels of the window, those that broke the promise."""
+    every = f"sum(rate(gateway_request_seconds_count{{{ORDERS}}}[{window}]))"
+    if slo is AVAILABILITY:
+        bad = f"(sum(rate(gateway_request_seconds_count{{{BAD}}}[{window}])) or on() vector(0))"
+        return f"{bad} / {every}"
+    good = f'sum(rate(gateway_request_seconds_bucket{{{ORDERS},le="{ORDER_LATENCY_S}"}}[{window}]))'
+    return f"1 - {good} / {every}"
+
+
+def burn(slo: Slo, window: str) -> str:
+    """PromQL: how many times faster than allowed the window spends the budget."""
+    return f"({bad_share(slo, window)}) / {slo.budget:.6g}"
+
 
 SATURATED = 0.85
 """From this share of its CPU on, a component is full: a queue before it is some six times as long as its service."""

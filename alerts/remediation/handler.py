@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         alert
         for record in event.get("Records", [])
         for alert in alerts_of(record["Sns"]["Message"], record["Sns"].get("Subject") or "")
-        if alert.is_firing and alert.name in REMEDIES
+        if alert.is_firing and alert.severity == "page" and alert.name in REMEDIES
     ]
     outcomes, failures = {}, []
     for alert in alerts:

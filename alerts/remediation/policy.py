@@ -30,10 +30,9 @@ TARGETS: dict[Action, tuple[str, ...]] = {
 REMEDIES: dict[str, Action] = {
     "GatewayHung": Action.RESTART,
     "EventLoopLag": Action.RESTART,
-    "AckLatencyBurn": Action.TIGHTEN,
     "GatewaySaturated": Action.SCALE,
 }
-"""Alert → what is done about it; the others wait for a person."""
+"""Alert that pages → what is done about it; the others, and all tickets, wait for a person."""
 
 
 class Verdict(StrEnum):

@@ -26,6 +26,7 @@ from alerts.remediation.handler import RemediationFailed
 from alerts.remediation.service import PATH as ACTIONS_PATH
 from alerts.remediation.service import Actions, on_cluster
 from alerts.sns.targets import client
+from alerts.subscribers.dead_man import DeadMan
 from alerts.subscribers.inbox import Channel, Inbox, Receipt
 from alerts.subscribers.people import People
 from alerts.subscribers.queue_reader import QueueReader
@@ -55,7 +56,8 @@ class Subscribers:
         slack_url = str(settings.slack_url or f"{self._url}{SLACK_PATH}")
         self._pagerduty_url = str(settings.pagerduty_url or f"{self._url}{PAGERDUTY_PATH}")
         self._people = People(self._http, slack_url, self._pagerduty_url, settings.routing_key, telemetry)
-        self._receiver = Receiver(self.inbox, self._sns_url, self._http, self._people.tell)
+        self._dead_man = DeadMan(self._people.page)
+        self._receiver = Receiver(self.inbox, self._sns_url, self._http, self._relay, self._dead_man)
         audit = settings.log_directory / "remediation_audit.jsonl"
         self._actions = Actions(on_cluster(settings.cluster_directory or CLUSTER_DIRECTORY), audit)
         self._functions = Functions(
@@ -68,6 +70,9 @@ class Subscribers:
             self._sns, self._client("cloudwatch"), self._reader, f"{self._url}{PATH}", self._function_arn(REMEDIATION),
             settings,
         )  # fmt: skip
+
+    async def _relay(self, document: dict[str, Any]) -> None:
+        await self._people.tell(document, believe_resolved=not self._dead_man.is_dead)
 
     def _client(self, service: str) -> Any:
         key, secret = next(iter(json.loads(self._settings.credentials_file.read_text()).items()))
@@ -150,7 +155,8 @@ class Subscribers:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._http)
             await stack.enter_async_context(self._functions)
-            workers = [asyncio.create_task(work) for work in (self._people.run(), self._subscribing.run())]
+            works = (self._people.run(), self._subscribing.run(), self._dead_man.run())
+            workers = [asyncio.create_task(work) for work in works]
             await uvicorn.Server(config).serve()
             for worker in workers:
                 worker.cancel()

@@ -27,6 +27,8 @@ class Alert:
     """The same for all messages about one trouble, also when it is resolved."""
     started_at: str = ""
     runbook: str = ""
+    data_at: str = ""
+    """Of the Watchdog: when the freshest figures were taken, seconds since 1970."""
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -58,6 +60,7 @@ def _of_alertmanager(given: Mapping[str, Any]) -> Alert:
         fingerprint=given.get("fingerprint", name),
         started_at=given.get("startsAt", ""),
         runbook=annotations.get("runbook_url", ""),
+        data_at=annotations.get("data_at", ""),
         labels=labels,
     )
 

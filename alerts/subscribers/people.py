@@ -32,9 +32,15 @@ class People:
         self._routing_key, self._telemetry = routing_key, telemetry
         self._letters: asyncio.Queue[Letter] = asyncio.Queue(WAITING_MAX)
 
-    async def tell(self, document: dict[str, Any]) -> None:
-        """An SNS notification. Pages go to both, tickets to Slack alone."""
+    async def tell(self, document: dict[str, Any], believe_resolved: bool) -> None:
+        """An SNS notification. Pages go to both, tickets to Slack alone; an end that is not believed to nobody."""
         alerts = alerts_of(document["Message"], document.get("Subject", ""))
+        for alert in alerts:
+            if not believe_resolved and not alert.is_firing:
+                self._telemetry.log.warning("resolved_vetoed", alert=alert.name, fingerprint=alert.fingerprint)
+        alerts = [alert for alert in alerts if believe_resolved or alert.is_firing]
+        if not alerts:
+            return
         self._put(Letter(self._slack_url, slack.payload(alerts)))
         if document["TopicArn"].rpartition(":")[2] == "page":
             self.page(alerts)

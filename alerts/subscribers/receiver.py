@@ -17,7 +17,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from alerts.sns.signing import is_authentic
+from alerts.subscribers import dead_man
+from alerts.subscribers.dead_man import DeadMan
 from alerts.subscribers.inbox import Channel, Inbox
+from alerts.subscribers.notice import alerts_of
 
 PATH = "/sns"
 SILENCE_S = 3600.0
@@ -33,9 +36,15 @@ class Receiver:
     """`sns_url`: the only place from which certificates and confirmations are taken. `relay` gets each new message."""
 
     def __init__(
-        self, inbox: Inbox, sns_url: str, http: httpx.AsyncClient, relay: Callable[[dict[str, Any]], Awaitable[None]]
+        self,
+        inbox: Inbox,
+        sns_url: str,
+        http: httpx.AsyncClient,
+        relay: Callable[[dict[str, Any]], Awaitable[None]],
+        dead_man: DeadMan,
     ) -> None:
         self._inbox, self._sns_url, self._http, self._relay = inbox, sns_url.rstrip("/"), http, relay
+        self._dead_man = dead_man
         self._certificates: dict[str, bytes] = {}
         self.behaviour = Behaviour.WELL
 
@@ -68,6 +77,8 @@ class Receiver:
             return Response("the signature is not SNS's\n", 403)
         if document["Type"] == "SubscriptionConfirmation":
             await self._confirm(document["SubscribeURL"])
+        elif document["TopicArn"].endswith(f":{dead_man.TOPIC}"):  # one a second, and only the newest matters
+            self._dead_man.heard(alerts_of(document["Message"]))
         elif document["Type"] == "Notification":
             self._inbox.put(Channel.HTTP, document, verified=True)
             await self._relay(document)

@@ -18,8 +18,7 @@ class SubscribersSettings(BaseSettings):
     region: str = "us-east-1"
     credentials_file: Path = Field(description="JSON: access key → secret key; the first one is used")
     sns_url: HttpUrl
-    topics: tuple[str, ...] = ("page", "ticket")
-    remediated_topic: str = Field(default="page", description="the one that the Lambda is subscribed to")
+    topics: tuple[str, ...] = ("page", "ticket", "watchdog")
     queue: str = "alerts"
     functions_file: Path | None = Field(default=None, description="JSON list of functions beside the remediation")
     cluster_directory: Path | None = Field(default=None, description="of the cluster that remediations act on")

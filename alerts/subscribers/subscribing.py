@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from alerts.cloudwatch.definitions import BILLING, read_alarms
+from alerts.subscribers import dead_man
 from alerts.subscribers.queue_reader import QueueReader
 from alerts.subscribers.settings import SubscribersSettings
 
@@ -47,9 +48,9 @@ class Subscribing:
         for alarm in read_alarms(BILLING, {topic.rpartition(":")[2]: topic for topic in topics}):
             self._cloudwatch.put_metric_alarm(**alarm)
         for topic in topics:
-            ends = {"http": self._receiver_url, "sqs": queue}
-            if topic.rpartition(":")[2] == self._settings.remediated_topic:
-                ends["lambda"] = self._function_arn
+            ends = {"http": self._receiver_url, "sqs": queue, "lambda": self._function_arn}
+            if topic.endswith(f":{dead_man.TOPIC}"):
+                ends = {"http": self._receiver_url}
             for protocol, endpoint in ends.items():
                 self._sns.subscribe(TopicArn=topic, Protocol=protocol, Endpoint=endpoint)
         return all(self._is_confirmed(topic) for topic in topics)

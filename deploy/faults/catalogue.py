@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 from deploy.faults.cpu_hog import CpuHog
 from deploy.faults.cpu_quota import CpuQuota
 from deploy.faults.disk_full import DiskFull
+from deploy.faults.failing_rows import FailingRows
 from deploy.faults.fault import Fault
 from deploy.faults.fd_limit import FdLimit
 from deploy.faults.freeze import Freeze
@@ -23,16 +24,18 @@ from deploy.faults.network import Bandwidth, Latency, Reset, Timeout
 from deploy.faults.redis_flush import RedisFlush
 from deploy.faults.redis_memory import RedisMemory
 from deploy.faults.slow_sync import SlowSync
+from deploy.faults.small_disk import SmallDisk
+from deploy.faults.stutter import Stutter
 from deploy.faults.table_lock import TableLock
 
 KINDS: tuple[type[Fault], ...] = (
     Kill, Freeze, Latency, Bandwidth, Timeout, Reset, SlowSync, DiskFull, CpuQuota, CpuHog, TableLock, IdleConnections,
-    HotRow, RedisFlush, RedisMemory, FdLimit,
+    HotRow, FailingRows, RedisFlush, RedisMemory, FdLimit, Stutter, SmallDisk,
 )  # fmt: skip
 
 AnyFault = Annotated[
     Kill | Freeze | Latency | Bandwidth | Timeout | Reset | SlowSync | DiskFull | CpuQuota | CpuHog | TableLock
-    | IdleConnections | HotRow | RedisFlush | RedisMemory | FdLimit,
+    | IdleConnections | HotRow | FailingRows | RedisFlush | RedisMemory | FdLimit | Stutter | SmallDisk,
     Field(discriminator="kind"),
 ]  # fmt: skip
 """For a field of another document, as a campaign's or a drill's."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.plan_path import HOST
+from deploy.local.rules import rule_files, scaled
 from deploy.local.site import EXPORTER, Site
 from deploy.local.spec import Alive, Layer, PartSpec, Ready
 from deploy.render import render
@@ -20,7 +21,6 @@ GO_COLLECTS_SELDOM = {"GOGC": "400", "GOMEMLIMIT": "512MiB"}
 """For the servers written in Go: memory, within a bound, in exchange for CPU that the order path can use."""
 AWS_ACCOUNT, AWS_REGION = "123456789012", "us-east-1"
 OBSERVABILITY = Path(__file__).parents[1] / "observability"
-RULES = Path(__file__).parents[2] / "alerts" / "rules"
 NODE_COLLECTORS = (
     "cpu", "diskstats", "filefd", "filesystem", "loadavg", "meminfo", "netstat", "pressure", "sockstat", "stat",
     "vmstat",
@@ -106,7 +106,7 @@ def prometheus(site: Site) -> PartSpec:
         "observability/prometheus.yml",
         scrape_interval=_milliseconds(site.topology.observability.scrape_interval_s),
         gateway_scrape_interval=_milliseconds(site.topology.observability.gateway_scrape_interval_s),
-        rules=RULES / "*.yml" if RULES.is_dir() else "",
+        rules=site.layout.config / "rule_*.yml",
         alertmanager=f"{HOST}:{site.ports['alertmanager']}" if site.has("alertmanager") else "",
         targets=targets_file(site),
         name=site.layout.name,
@@ -123,7 +123,12 @@ def prometheus(site: Site) -> PartSpec:
         "--log.format=json",
         "--log.level=warn",
     )
-    return _beside(site, "prometheus", command, Ready(port, "/-/ready"), files={path: config})
+    scales = {
+        "page": site.topology.observability.page_time_scale,
+        "ticket": site.topology.observability.ticket_time_scale,
+    }
+    rules = {site.layout.config / f"rule_{rule.name}": scaled(rule.read_text(), scales) for rule in rule_files()}
+    return _beside(site, "prometheus", command, Ready(port, "/-/ready"), files={path: config, **rules})
 
 
 def _milliseconds(seconds: float) -> str:
@@ -138,6 +143,7 @@ def alertmanager(site: Site) -> PartSpec:
         f"--storage.path={site.layout.data / 'alertmanager'}",
         f"--web.listen-address={HOST}:{port}",
         "--cluster.listen-address=",
+        "--data.maintenance-interval=5s",  # it forgets whom it told when it is killed; 15 minutes of that by default
         "--log.format=json",
         "--log.level=warn",
     )

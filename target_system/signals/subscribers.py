@@ -18,5 +18,11 @@ METRICS: tuple[Metric, ...] = (
 )
 
 LOG_EVENTS: tuple[LogEvent, ...] = (
+    LogEvent(
+        "resolved_vetoed",
+        "subscribers",
+        "an alert's end was not believed: no fresh figures",
+        ("alert", "fingerprint"),
+    ),
     LogEvent("letter_lost", "subscribers", "Slack or PagerDuty did not take a message", ("url", "said")),
 )

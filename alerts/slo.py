@@ -1,0 +1,63 @@
+"""Burn-rate alerts from the one definition of what is promised (target_system/slo.py).
+
+`python -m alerts.slo` writes their rules into alerts/rules. Two windows each, after the SRE workbook's chapter 5: the
+long one says that it matters, the short one that it still goes on. The text is unscaled; a drill's cluster divides
+the windows (deploy/local/rules.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import yaml
+
+from deploy.local.rules import RULES
+from target_system.slo import AVAILABILITY, LATENCY, Slo, burn
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """An alert when the budget is spent `times` faster than allowed over both windows."""
+
+    name: str
+    slo: Slo
+    times: float
+    long: str
+    short: str
+    severity: str
+
+    def lasts_s(self, long_s: float, bad_share: float) -> float:
+        """Theory: from the first bad order until the long window has burned enough, at a steady share of bad ones."""
+        return long_s * self.times * self.slo.budget / bad_share
+
+
+BURNS = (
+    Burn("OrderErrorBurn", AVAILABILITY, 14.4, "1h", "5m", "page"),
+    Burn("OrderErrorTicket", AVAILABILITY, 3, "1d", "2h", "ticket"),
+    Burn("AckLatencyBurn", LATENCY, 14.4, "1h", "5m", "page"),
+)
+
+
+def document(burning: Burn) -> str:
+    """The file of rules, as Prometheus loads it."""
+    windows = (burning.long, burning.short)
+    rule = {
+        "alert": burning.name,
+        "expr": " and ".join(f"({burn(burning.slo, window)} > {burning.times:g})" for window in windows) + "\n",
+        "labels": {"severity": burning.severity, "team": "trading", "role": "symptom", "slo": burning.slo.name},
+        "annotations": {
+            "summary": f"The budget of orders {burning.slo.promise} burns {{{{ $value | humanize }}}} times too fast",
+            "runbook_url": f"https://lab.invalid/docs/runbooks/{burning.name}.md",
+        },
+    }
+    text = yaml.safe_dump({"groups": [{"name": burning.name, "rules": [rule]}]}, sort_keys=False, width=140)
+    return f"# Generated: python -m alerts.slo\n{text}"
+
+
+def main() -> None:
+    for burning in BURNS:
+        (RULES / f"{burning.name}.yml").write_text(document(burning))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""A ledger that refuses a share of what it is given: a corrupt page, a constraint that a migration got wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Literal
+
+from psycopg import sql
+from pydantic import Field
+
+from deploy.cluster import Cluster
+from deploy.faults.sessions import LedgerFault, Session
+
+PLANT = """
+    CREATE FUNCTION fault_failing_rows() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF NEW.sequence * 617 % 1000 < {per_mille}
+                AND extract(epoch FROM clock_timestamp()) * 1e9 - NEW.received_ns < 5e8
+            THEN RAISE EXCEPTION 'planted'; END IF;
+            RETURN NEW;
+        END $$;
+    CREATE TRIGGER fault_failing_rows BEFORE INSERT ON commands FOR EACH ROW EXECUTE FUNCTION fault_failing_rows();
+"""
+"""617 has no factor in common with 1,000: the failing ones are spread evenly over the sequence numbers. Half a second
+later they are taken: the gateway has given up, and the settler, whose grace is longer, closes the hole."""
+UPROOT = """
+    DROP TRIGGER IF EXISTS fault_failing_rows ON commands;
+    DROP FUNCTION IF EXISTS fault_failing_rows();
+"""
+
+
+class FailingRows(LedgerFault):
+    """A share of the commands is refused when a gateway inserts it; the settler, a second later, may."""
+
+    kind: Literal["failing_rows"] = "failing_rows"
+    share: Annotated[float, Field(gt=0, le=1)]
+
+    @contextmanager
+    def applied(self, cluster: Cluster) -> Iterator[None]:
+        plant = sql.SQL(PLANT).format(per_mille=sql.Literal(round(self.share * 1000)))
+        with self.session(cluster) as session, session.transaction():
+            session.execute(UPROOT)
+            session.execute(plant)
+        try:
+            yield
+        finally:
+            with self.session(cluster) as session:
+                _uproot(session)
+
+
+def _uproot(session: Session) -> None:
+    with session.transaction():
+        session.execute(UPROOT)
