@@ -24,8 +24,7 @@ types: setup  ## mypy, strict
 	@.venv/bin/mypy
 
 sanitized: setup  ## the engine's tests under the sanitizers of addresses and undefined behaviour (a minute)
-	@cd target_system/engine && cmake --preset sanitized >/dev/null && \
-		cmake --build --preset sanitized --target engine-tests && ctest --preset sanitized
+	@ctest --test-dir "$$(python3 -m deploy.install.engine sanitized)" --output-on-failure
 
 check-deep: setup  ## the engine's tests under the sanitizers of addresses, undefined behaviour and threads (minutes)
 	@cd target_system/engine && for preset in sanitized threads; do \

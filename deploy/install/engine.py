@@ -1,6 +1,7 @@
 """The C++ engine, built once for its present sources and kept outside the tree, so that a second clone does not build.
 
-`python3 -m deploy.install.engine` prints where; `engine_dir()` is the same for the cluster.
+`python3 -m deploy.install.engine` prints where; `engine_dir()` is the same for the cluster. With `sanitized` it builds
+the engine's tests under the sanitizers of addresses and undefined behaviour, if need be, and prints where they are.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,16 +60,26 @@ def check() -> Check:
 
 
 def build() -> None:
+    _build(engine_dir(), ["-DCMAKE_BUILD_TYPE=Release"], [])
+
+
+def build_sanitized() -> Path:
+    """The build directory of the engine's tests under sanitizers, made if it is not there."""
+    directory = cache_directory("engine-sanitized") / _key()
+    flags = ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DENGINE_SANITIZE=address,undefined"]
+    _build(directory, flags, ["--target", "engine-tests"])
+    return directory
+
+
+def _build(directory: Path, flags: list[str], targets: list[str]) -> None:
     # In its final place from the start: CMake and ctest write absolute paths.
-    directory = engine_dir()
     key = directory.name
     with locked(directory.parent):
-        if check().ok:
+        if holds(directory / "built.stamp", key):
             return
         shutil.rmtree(directory, ignore_errors=True)  # what an interrupted build, perhaps of another checkout, left
-        configure = ["cmake", "-S", str(SOURCES), "-B", str(directory), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"]
-        run(configure, "configuring the engine")
-        run(["cmake", "--build", str(directory)], "building the engine")
+        run(["cmake", "-S", str(SOURCES), "-B", str(directory), "-G", "Ninja", *flags], "configuring the engine")
+        run(["cmake", "--build", str(directory), *targets], "building the engine")
         if _key() != key:
             raise InstallError("the engine's sources changed while they were compiled; run make setup again")
         (directory / "built.stamp").write_text(key)
@@ -89,4 +101,4 @@ def _processor() -> str:
 
 
 if __name__ == "__main__":
-    print(engine_dir())
+    print(build_sanitized() if sys.argv[1:] == ["sanitized"] else engine_dir())
