@@ -44,10 +44,12 @@ class Alertmanager:
         stand.start(name, command, {}, f"http://127.0.0.1:{port}/-/ready")
         return cls(stand, port)
 
-    def post(self, *alerts: dict[str, str], resolved: bool = False) -> None:
-        """Alerts by their labels; resolved ones ended a second ago."""
-        ended = {"endsAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 1))} if resolved else {}
-        body = [{"labels": labels, "annotations": {"summary": "a test"}, **ended} for labels in alerts]
+    def post(self, *alerts: dict[str, str], ends_in_s: float | None = None, **annotations: str) -> None:
+        """Alerts by their labels. `ends_in_s`: resolved ones ended a second ago; Prometheus says four resend delays."""
+        ends_s = None if ends_in_s is None else time.time() + ends_in_s
+        ended = {"endsAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends_s))} if ends_s else {}
+        told = {"summary": "a test", **annotations}
+        body = [{"labels": labels, "annotations": told, **ended} for labels in alerts]
         url, kind = f"http://127.0.0.1:{self.port}/api/v2/alerts", {"Content-Type": "application/json"}
         with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), kind), timeout=5) as answer:
             assert answer.status == 200

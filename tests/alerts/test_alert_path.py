@@ -46,7 +46,7 @@ def test_an_alert_and_its_end_reach_http_sqs_and_lambda_slack_and_pagerduty(
     page = {"alertname": "Whole", "severity": "page", "instance": "gateway-1"}
     alertmanager.post(page)
     until(lambda: got(stand, ("firing", "Whole")), "the page at all three")
-    alertmanager.post(page, resolved=True)
+    alertmanager.post(page, ends_in_s=-1)
     until(lambda: got(stand, ("resolved", "Whole")), "its end at all three")
     receipts = stand.receipts()
     for channel in CHANNELS:

@@ -26,6 +26,7 @@ from deploy.faults.catalogue import fault_from
 from deploy.faults.cpu_hog import CpuHog
 from deploy.faults.cpu_quota import CpuQuota
 from deploy.faults.disk_full import DiskFull
+from deploy.faults.failing_rows import FailingRows
 from deploy.faults.fault import FaultError, ailing, inflicted
 from deploy.faults.fd_limit import FdLimit
 from deploy.faults.freeze import Freeze
@@ -37,6 +38,8 @@ from deploy.faults.redis_client import redis_of
 from deploy.faults.redis_flush import RedisFlush
 from deploy.faults.redis_memory import RedisMemory
 from deploy.faults.slow_sync import SlowSync
+from deploy.faults.small_disk import SmallDisk
+from deploy.faults.stutter import Stutter
 from deploy.faults.table_lock import TableLock
 from deploy.topology import Topology
 from tests.deploy.live import SMALL, until
@@ -301,6 +304,33 @@ def test_a_part_at_its_limit_of_descriptors_takes_no_connection(cluster: Cluster
         assert order(cluster, timeout_s=1.0, part="gateway-1") is None
     until(lambda: takes_orders(cluster, "gateway-1"), "it takes connections again")
     assert psutil.Process(pid_of(cluster, "gateway-1")).rlimit(psutil.RLIMIT_NOFILE) == limits
+
+
+def test_a_ledger_that_refuses_rows_leaves_orders_in_doubt_and_the_settler_closes_the_holes(cluster: Cluster) -> None:
+    with inflicted(cluster, FailingRows(share=1.0)):
+        answer = order(cluster)
+        assert answer is not None
+        assert answer.status_code == 504
+    assert takes_orders(cluster)
+    with psycopg.connect(cluster.secrets.ledger_dsns[0], autocommit=True) as session:
+        doubtful = f"f{next(numbers) - 2}"
+        until(lambda: session.execute("SELECT 1 FROM commands WHERE client_order_id = %s", [doubtful]).fetchone(), "it")
+
+
+def test_a_part_that_stutters_stands_still_again_and_again(cluster: Cluster) -> None:
+    process = psutil.Process(pid_of(cluster, "gateway-1"))
+    with inflicted(cluster, Stutter(part="gateway-1", stop_ms=200, run_ms=200)):
+        for state in (psutil.STATUS_STOPPED, psutil.STATUS_SLEEPING) * 2:
+            until(lambda state=state: process.status() == state, f"the gateway is {state}")
+    assert takes_orders(cluster)
+
+
+def test_a_small_disk_is_as_full_as_was_said_and_gone_afterwards(cluster: Cluster) -> None:
+    place = cluster.directory / "data" / "small_disk"
+    with inflicted(cluster, SmallDisk(filled=0.97)):
+        usage = psutil.disk_usage(str(place))
+        assert usage.free / usage.total < 0.05
+    assert not place.exists()
 
 
 def test_a_fault_is_reverted_when_the_block_fails(cluster: Cluster) -> None:
