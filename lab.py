@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -181,6 +182,42 @@ def trace(
         say(line)
     if as_json:
         print_json(told)
+
+
+@bench.command("locator")
+def bench_locator(
+    cases: Annotated[str, typer.Option(help="Names of cases, with commas between.", show_default="all")] = "",
+    seeds: Annotated[int, typer.Option(min=1, help="How often each case is planted, with another seed.")] = 1,
+    keep: Annotated[
+        Path | None, typer.Option(help="Keep the runs in this folder, and judge those that lie there as well.")
+    ] = None,
+    only_judge: Annotated[bool, typer.Option("--only-judge", help="Judge the runs in --keep; run nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Plant limits on purpose, one after the other, and score who names them: the locator, and four baselines."""
+    from analysis.locator import Planted, judged, scored
+    from loadgen.bench import locator
+    from loadgen.record import Run
+
+    not_run: list[str] = []
+    with exit_codes(), TemporaryDirectory() as scratch:
+        runs = keep or Path(scratch) / "runs"
+        planted = locator.chosen([name for name in cases.split(",") if name])
+        for seed in () if only_judge else range(1, seeds + 1):
+            not_run += locator.run_cases(planted, runs, CLUSTER_DIRECTORY, seed, say)
+        rows = []
+        for run in (Run.open(path.parent) for path in sorted(runs.glob("*/manifest.json"))):
+            case = locator.case_of(run.campaign["name"])
+            if case in planted and case is not None:
+                is_held_out = case.pair in locator.HELD_OUT
+                rows.append(judged(
+                    Planted(case.name, case.component, case.mechanism, is_held_out, run, locator.parts_s(case))
+                ))  # fmt: skip
+                say(f"{case.name}: {rows[-1].said}")
+    found = scored(rows, not_run)
+    people.print_json(data=found)
+    if as_json:
+        print_json(found)
 
 
 @bench.command("telemetry")

@@ -78,8 +78,11 @@ class Verdict:
 
 
 def verdict(run: Run) -> Verdict:
-    if not run.valid:
-        return _invalid(run)
+    return weighed(run) if run.valid else _invalid(run)
+
+
+def weighed(run: Run) -> Verdict:
+    """What the evidence says of the system, whether or not machine and generator were good enough to be believed."""
     findings = tuple(finding for analysis in ANALYSES for finding in analysis(run))
     limits = tuple(_proven(run, _limit(configuration, findings)) for configuration in configurations(run))
     if not any(limit.configuration.orders for limit in limits):

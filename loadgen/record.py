@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -220,6 +220,14 @@ class Run:
                 return window
         known = ", ".join(window.name for window in self.windows)
         raise RunError(f"{self.path}: has no window {name!r}; its windows are {known}")
+
+    def narrowed(self, from_ns: int, until_ns: int) -> Run:
+        """The same run as if only that interval of its windows had been measured, where things change within one."""
+        view = Run(self.path, self._manifest)
+        view.__dict__["windows"] = tuple(
+            replace(window, measured_from_ns=from_ns, measured_until_ns=until_ns) for window in self.windows
+        )
+        return view
 
     def configurations(self) -> dict[str, tuple[Window, ...]]:
         """Windows of the same parameters, by `Window.configuration`, in the order of the parameters' values."""

@@ -150,6 +150,41 @@ def ratios(lines: Sequence[Row], axis: str) -> str:
 
 
 @mpl.rc_context(STYLE)
+def levers(proof: Row) -> str:
+    """Throughput with less and with more of each capacity, around what it was: {"base_per_s", "levers": [...]}."""
+    rows = proof["levers"]
+    figure, axes = _figure(7.2, 1.3 + 0.62 * len(rows))
+    base = proof["base_per_s"]
+    axes.axvspan(base["low"], base["high"], color="#eeeeee", zorder=0)
+    axes.axvline(base["value"], color=MUTED, linewidth=1.4, linestyle="--", label="as it is")
+    for arm, label, i in (("less_per_s", "a fifth less", 1), ("more_per_s", "a fifth more", 0)):
+        x = [row[arm]["value"] for row in rows]
+        spread = [
+            [row[arm]["value"] - row[arm]["low"] for row in rows],
+            [row[arm]["high"] - row[arm]["value"] for row in rows],
+        ]
+        heights = [row + (0.13 if i else -0.13) for row in range(len(rows))]
+        axes.errorbar(
+            x, heights, xerr=spread, fmt=MARKERS[i], color=PALETTE[i], markersize=8, capsize=4, linewidth=1.8,
+            label=label,
+        )  # fmt: skip
+        for value, height in zip(x, heights, strict=True):
+            axes.annotate(
+                f"{value:,.0f}",
+                (value, height),
+                xytext=(0, 9 if not i else -17),
+                textcoords="offset points",
+                ha="center",
+            )
+    axes.set(yticks=range(len(rows)), yticklabels=[row["lever"] for row in rows], xlabel="orders/s")
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(visible=True, axis="x")
+    axes.grid(visible=False, axis="y")
+    _legend(figure, axes)
+    return _svg(figure, f"Throughput by lever {proof['configuration']}")
+
+
+@mpl.rc_context(STYLE)
 def timeline(panels: Sequence[Row]) -> str:
     """Orders in each second of each window, with what happened to the cluster marked: small multiples, one scale."""
     figure = Figure(figsize=(7.2, 1.0 + 1.15 * len(panels)))

@@ -20,6 +20,7 @@ from analysis.finding import Figure
 from analysis.measured import Configuration
 from analysis.residence import residence_of
 from loadgen.record import Run, Window
+from reports.proof import proofs
 
 FORMAT = 1
 SEED_DOCUMENT = {1: 2653.0, 4: 3163.0, 8: 2689.0}
@@ -44,6 +45,7 @@ def content(run: Run, verdict: Verdict) -> dict[str, Any]:
         "valid": run.valid,
         "reasons": [asdict(reason) for reason in run.reasons],
         "verdict": _verdict(verdict),
+        "proofs": proofs(run, configurations) if run.valid else [],
         "configurations": rows,
         "swept": scaling.swept(run),
         "usl": _usl(run),

@@ -24,7 +24,7 @@ STYLES = {
     "settler": 7, "elsewhere": 7, REST: 5, "load generator": 6,
 }  # fmt: skip
 """A component looks alike in all figures, and so does the stage that waits for it."""
-TONES = {"suspected": "", "no limit at this load": "clear"}
+TONES = {"proven": "", "suspected": "", "no limit at this load": "clear"}
 
 
 def render(content: Mapping[str, Any]) -> str:
@@ -82,7 +82,7 @@ def _watching(row: Mapping[str, Any]) -> float:
     return float(sum(c["busy_cores"]["value"] for c in others))
 
 
-def _charts(content: Mapping[str, Any]) -> dict[str, Markup | None]:
+def _charts(content: Mapping[str, Any]) -> dict[str, Markup | list[Markup] | None]:
     rows = [row for row in content["configurations"] if row["orders"]]
     swept = content["swept"]
     curves = [{"label": row["label"], "points": row["percentiles"]} for row in rows if row["percentiles"]]
@@ -93,6 +93,7 @@ def _charts(content: Mapping[str, Any]) -> dict[str, Markup | None]:
         )
         if swept and len(rows) > 1
         else None,
+        "proof_charts": [_chart(charts.levers, proof) for proof in content["proofs"]],
         "percentile_chart": _chart(charts.percentiles, curves) if curves else None,
         "residence_chart": _chart(charts.stacked, residences, "ms", "Time of an order by stage")
         if residences
