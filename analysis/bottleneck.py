@@ -29,7 +29,7 @@ ANALYSES: tuple[Callable[[Run], list[Finding]], ...] = (
     validity, saturation, demand, residence, waits, scaling, load, drift, slo, interventions,
 )  # fmt: skip
 PROCESSOR = (Mechanism.CPU, Mechanism.QUOTA)
-WAITING = (Mechanism.COMMIT, Mechanism.POOL, Mechanism.LOCK, Mechanism.RESPONSE)
+WAITING = (Mechanism.COMMIT, Mechanism.POOL, Mechanism.LOCK, Mechanism.RESPONSE, Mechanism.NETWORK)
 CONTEXT = (Mechanism.SCALING, Mechanism.LOAD)
 """These findings say how throughput behaves, and name nobody by themselves."""
 BESIDE = 0.05
@@ -134,7 +134,7 @@ def _limit(configuration: Configuration, findings: Sequence[Finding]) -> Limit:
         return settled(Status.SUSPECTED, full[0])
     waiting = [f for f in suspects if f.mechanism in WAITING]
     if waiting:
-        return settled(Status.SUSPECTED, waiting[0])
+        return settled(Status.SUSPECTED, max(waiting, key=_share))
     return Limit(configuration, str(Status.UNCLEAR), None, Status.UNCLEAR, None)
 
 

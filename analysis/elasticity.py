@@ -1,8 +1,8 @@
 """How throughput follows the capacity of one component: e = d ln X / d ln c, from the turns of a proof.
 
-Each round of a proof turns a lever down and up in neighbouring windows, so a round gives one estimate, and the interval
-is Student's t over rounds. c is the capacity really received: where the quota stops a component in both arms, the CPU
-time that it got, and for a disk the syncs that fitted in a second; elsewhere what was written.
+Each round of a proof has a lever less, as it is and more in neighbouring windows, so a round gives one estimate, and
+the interval is Student's t over rounds. c is the capacity really received: where the quota stops a component in both
+arms, the CPU time that it got, and for a disk the syncs that fitted in a second; elsewhere what was written.
 
 In a closed product-form network the elasticities of all stations and that of the think time sum to one, and that of a
 station is Q(N) - Q(N - 1), the change of its queue with one user more (Reiser and Lavenberg 1980); what is missing from
@@ -71,9 +71,9 @@ def proof(run: Run, configuration: Configuration) -> Proof | None:
     if turns.empty:
         return None
     turns = turns.assign(per_s=_throughputs(run, turns), busy=_host_busy(run, configuration, turns))
-    base = turns[turns["arm"] == BASE].set_index("round")["per_s"]
-    found = [_elasticity(run, configuration, rows, base) for _, rows in turns[turns["lever"] != ""].groupby("lever")]
+    found = [_elasticity(run, configuration, rows) for _, rows in turns.groupby("lever")]
     found.sort(key=lambda each: each.value.value, reverse=True)
+    base = turns[turns["arm"] == BASE].groupby("round")["per_s"].mean()
     return Proof(tuple(found), _mean("throughput as it was", base), _of_think_time(run, configuration))
 
 
@@ -93,14 +93,14 @@ def _seconds(turns: pd.DataFrame) -> np.ndarray:
     return np.asarray((turns["ended_ns"] - turns["settled_ns"]).to_numpy() / 1e9)
 
 
-def _elasticity(run: Run, configuration: Configuration, rows: pd.DataFrame, base: pd.Series) -> Elasticity:
+def _elasticity(run: Run, configuration: Configuration, rows: pd.DataFrame) -> Elasticity:
     lever, component = str(rows["lever"].iloc[0]), str(rows["component"].iloc[0])
-    less, more = (rows[rows["arm"] == arm].set_index("round") for arm in (LESS, MORE))
+    less, base, more = (rows[rows["arm"] == arm].set_index("round") for arm in (LESS, BASE, MORE))
     rounds = less.index.intersection(more.index).intersection(base.index)
-    less, more = less.loc[rounds], more.loc[rounds]
+    less, base, more = less.loc[rounds], base.loc[rounds], more.loc[rounds]
     received = _received(run, configuration, lever, component, less, more)
     slopes = np.log(_positive(more) / _positive(less)) / math.log(received)
-    relief = np.log(_positive(more) / np.maximum(base.loc[rounds].to_numpy(), 1e-9))
+    relief = np.log(_positive(more) / _positive(base))
     gain = intervals.over_repetitions(list(relief))
     return Elasticity(
         lever=lever,

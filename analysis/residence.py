@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.causes import CAUSES, OWN, Cause
 from analysis.finding import Bearing, Figure, Finding, Mechanism, in_words, percent
 from analysis.measured import Configuration, configurations, latency
 from analysis.memo import remembered
@@ -20,6 +21,9 @@ STAGE = "gateway_stage_seconds"
 COMPONENT_OF = {"validate": "gateway", "engine": "engine", "ledger": "ledger", "publish": "redis"}
 """Stage of the gateway → the component that it mostly waits for."""
 LOOP_LAG = "gateway_event_loop_lag_seconds"
+QUEUE = "haproxy_backend_current_queue"
+TURNS = 6
+"""An order needs the event loop about so often; each time it is late by the loop's lag."""
 DOMINANT = 0.5
 """A stage that holds an order for half of its latency or more is a suspect."""
 
@@ -71,28 +75,67 @@ def residence(run: Run) -> list[Finding]:
         if time is None:
             found.append(_missing(configuration))
         else:
-            found += [_stage(configuration, time, stage) for stage in time.stages_ms if stage in ("engine", "publish")]
+            found += [_stage(run, configuration, time, stage) for stage in time.stages_ms if stage in CAUSES]
+            found += _elsewhere(run, configuration, time)
     return found
 
 
-def _stage(configuration: Configuration, time: Residence, stage: str) -> Finding:
-    share, component = time.share(stage), COMPONENT_OF[stage]
+def _stage(run: Run, configuration: Configuration, time: Residence, stage: str) -> Finding:
+    share = time.share(stage)
     dominant = share >= DOMINANT
+    cause = Cause(COMPONENT_OF[stage], Mechanism.RESPONSE)
+    if dominant:
+        cause = CAUSES[stage](run, configuration, time.stages_ms[stage], configuration.orders_per_s.value)
+    claim = f"An order spends {percent(share)} of its {time.whole_ms:.1f} ms in the {stage} stage"
     return Finding(
-        claim=f"An order spends {percent(share)} of its {time.whole_ms:.1f} ms in the {stage} stage",
-        component=component,
-        mechanism=Mechanism.RESPONSE,
+        claim=f"{claim}, {cause.why}" if cause.why else claim,
+        component=cause.component,
+        mechanism=cause.mechanism,
         status=Bearing.SUSPECTED if dominant else Bearing.CLEARED,
         configuration=configuration.name,
         evidence=(
             Figure(f"{stage} stage", time.stages_ms[stage], "ms an order"),
             Figure(f"{stage} stage of the latency", 100 * share, "%"),
+            *cause.evidence,
         ),
         doubt=TIMED_IN_THE_GATEWAY if dominant else "",
-        next_step=f"Profile {in_words(component)} under this load; delay it on purpose and see whether it shows."
+        next_step=f"Profile {in_words(cause.component)} under this load; delay it on purpose and see whether it shows."
         if dominant
         else "",
     )
+
+
+def _elsewhere(run: Run, configuration: Configuration, time: Residence) -> list[Finding]:
+    """What the client waits for outside the gateways' stages: HAProxy's queue, a full event loop, or the way there."""
+    share = time.elsewhere_ms / time.whole_ms
+    if share < DOMINANT:
+        return []
+    queued = mean_of(run, configuration, QUEUE) or 0.0
+    queued_ms = 1e3 * queued / max(configuration.orders_per_s.value * configuration.commands_per_order, 1e-9)
+    lag_ms = time.loop_lag_ms or 0.0
+    if queued_ms > OWN * time.elsewhere_ms:
+        component, mechanism, why = "gateway", Mechanism.POOL, f"{queued:.1f} orders in HAProxy's queue for a gateway"
+    elif TURNS * lag_ms > OWN * time.elsewhere_ms:
+        component, mechanism, why = "gateway", Mechanism.RESPONSE, f"the event loop {lag_ms:.1f} ms late"
+    else:
+        component, mechanism = "network haproxy-gateway", Mechanism.NETWORK
+        why = f"HAProxy's queue short and the event loop {lag_ms:.1f} ms late"
+    return [
+        Finding(
+            claim=f"An order spends {percent(share)} of its {time.whole_ms:.1f} ms outside the gateways' stages, {why}",
+            component=component,
+            mechanism=mechanism,
+            status=Bearing.SUSPECTED,
+            configuration=configuration.name,
+            evidence=(
+                Figure("outside the gateways' stages", time.elsewhere_ms, "ms an order"),
+                Figure("event loop of a gateway late by", lag_ms, "ms"),
+                Figure("orders in HAProxy's queue", queued, "orders"),
+            ),
+            doubt="The network between clients and HAProxy is in it too, and so is a generator that is late itself.",
+            next_step="Trace slow orders (`lab trace slowest`) and see between which spans the time passes.",
+        )
+    ]
 
 
 TIMED_IN_THE_GATEWAY = (

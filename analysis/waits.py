@@ -14,7 +14,7 @@ import numpy as np
 
 from analysis.finding import Bearing, Figure, Finding, Mechanism, percent
 from analysis.measured import Configuration, configurations
-from analysis.residence import DOMINANT, TIMED_IN_THE_GATEWAY, Residence, mean_of, residence_of
+from analysis.residence import DOMINANT, STAGE, TIMED_IN_THE_GATEWAY, Residence, mean_of, residence_of
 from analysis.series import counter, increase, samples_of
 from loadgen.record import Run
 
@@ -22,6 +22,8 @@ WAITERS = "gateway_ledger_waiters"
 SAMPLES, TICKS = "ledger_wait_samples_total", "ledger_wait_ticks_total"
 SYNCS, SYNC_SECONDS = "pg_wal_syncs", "pg_wal_sync_seconds"
 WAL_EVENTS = frozenset({"WALSync", "WALWrite", "WALInitSync", "WALBufMapping", "WALInsert"})
+HELD_UP = 0.5
+"""Share of the working sessions that wait for disk or locks, from which on that and not their number is suspected."""
 QUEUE_AT_POOL = 0.5
 """Mean orders waiting for a connection from which on the pool is a suspect."""
 
@@ -34,10 +36,23 @@ class Waits:
     syncs_per_s: float | None
     syncing_share: float | None
     """Seconds of WAL sync in each second."""
+    in_stage: float | None
+    """Mean orders in the gateways' ledger stage: waiting for a connection, or holding one."""
 
     @property
     def on_wal(self) -> float:
         return sum(count for (_, event), count in self.sessions.items() if event in WAL_EVENTS)
+
+    @property
+    def at_work(self) -> float:
+        return sum(self.sessions.values())
+
+    @property
+    def under_way(self) -> float:
+        """Mean orders that hold a connection while no session works for them: they are on the network."""
+        if self.in_stage is None or not self.sessions:
+            return 0.0
+        return max(0.0, self.in_stage - (self.pool_waiters or 0.0) - self.at_work)
 
     @property
     def on_locks(self) -> float:
@@ -59,6 +74,7 @@ def waits_of(run: Run, configuration: Configuration) -> Waits:
         pool_waiters=mean_of(run, configuration, WAITERS),
         syncs_per_s=_rate(run, configuration, SYNCS),
         syncing_share=_rate(run, configuration, SYNC_SECONDS),
+        in_stage=_rate(run, configuration, f"{STAGE}_sum", stage="ledger"),
     )
 
 
@@ -81,8 +97,10 @@ def _sessions(run: Run, configuration: Configuration) -> dict[tuple[str, str], f
     return {key: count / ticks for key, count in counts.items()} if ticks else {}
 
 
-def _rate(run: Run, configuration: Configuration, metric: str) -> float | None:
-    found = [values for window in configuration.windows if (values := counter(run, metric, window)) is not None]
+def _rate(run: Run, configuration: Configuration, metric: str, **labels: str) -> float | None:
+    found = [
+        values for window in configuration.windows if (values := counter(run, metric, window, **labels)) is not None
+    ]
     return float(np.mean(np.concatenate(found))) if found else None
 
 
@@ -93,7 +111,7 @@ def _ledger(configuration: Configuration, time: Residence, seen: Waits) -> Findi
     mechanism, why, next_step = _mechanism(seen)
     return Finding(
         claim=f"{claim}, {why}" if dominant else claim,
-        component="ledger",
+        component="network gateway-ledger" if dominant and mechanism is Mechanism.NETWORK else "ledger",
         mechanism=mechanism if dominant else Mechanism.COMMIT,
         status=Bearing.SUSPECTED if dominant else Bearing.CLEARED,
         configuration=configuration.name,
@@ -104,8 +122,18 @@ def _ledger(configuration: Configuration, time: Residence, seen: Waits) -> Findi
 
 
 def _mechanism(seen: Waits) -> tuple[Mechanism, str, str]:
-    """What a long ledger stage most likely is, in words, and what would show it."""
-    if (seen.pool_waiters or 0.0) >= QUEUE_AT_POOL:
+    """What a long ledger stage most likely is, in words, and what would show it.
+
+    What connections are held for comes first: where that is long, a pool that runs dry is only what follows.
+    """
+    if seen.under_way > seen.at_work:
+        return (
+            Mechanism.NETWORK,
+            f"{seen.under_way:.1f} orders at any time neither waiting for a connection nor in a session",
+            "Measure the round trip between gateways and Postgres, and its bandwidth, under this load.",
+        )
+    is_held_up = 0 < HELD_UP * seen.at_work <= seen.on_wal + seen.on_locks
+    if not is_held_up and (seen.pool_waiters or 0.0) >= QUEUE_AT_POOL:
         return (
             Mechanism.POOL,
             f"{seen.pool_waiters:.1f} orders waiting for a connection at any time",

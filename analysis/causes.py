@@ -1,0 +1,83 @@
+"""Why a stage holds orders: the part that does the work itself, what it sleeps on, or the way to it.
+
+Told apart by what the part at the other end says of its own time: what a gateway waits longer than the engine works and
+syncs was spent on the network between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.finding import Figure, Mechanism
+from analysis.measured import Configuration
+from analysis.series import counter
+from loadgen.record import Run
+
+OWN = 0.5
+"""Share of a stage that the part's own time explains, from which on the part is meant and not the way to it."""
+COMMITS_A_WAIT = 1.5
+"""A record that comes while a sync is under way waits for the rest of that one and for its own."""
+ANSWERING = 0.2
+"""Commands that Redis carried out for each order, below which it is Redis that does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    component: str
+    mechanism: Mechanism
+    why: str = ""
+    evidence: tuple[Figure, ...] = ()
+
+
+def of_engine(run: Run, configuration: Configuration, stage_ms: float, per_s: float) -> Cause:
+    """The engine's queue and book, its journal's sync, or the way to it."""
+    del per_s
+    sync_ms = COMMITS_A_WAIT * _mean_ms(run, configuration, "engine_sync_duration_seconds")
+    book_ms = sum(
+        _mean_ms(run, configuration, metric)
+        for metric in ("engine_queue_wait_seconds", "engine_match_duration_seconds")
+    )
+    figures = (
+        Figure("waiting for the engine's journal", sync_ms, "ms an order"),
+        Figure("waiting for the engine's book", book_ms, "ms an order"),
+    )
+    if sync_ms + book_ms < OWN * stage_ms:
+        return Cause(
+            "network gateway-engine", Mechanism.NETWORK, f"of which the engine has {sync_ms + book_ms:.1f} ms", figures
+        )
+    if sync_ms > book_ms:
+        return Cause("engine", Mechanism.COMMIT, f"{sync_ms:.1f} ms of it for the journal's sync", figures)
+    return Cause("engine", Mechanism.RESPONSE, f"{book_ms:.1f} ms of it in the engine's queue and book", figures)
+
+
+def of_publish(run: Run, configuration: Configuration, stage_ms: float, per_s: float) -> Cause:
+    """Redis that does not answer, or the way to it."""
+    del stage_ms
+    commands = _rate(run, configuration, "redis_commands_processed_total")
+    if commands is None:
+        return Cause("redis", Mechanism.RESPONSE)
+    figures = (Figure("commands that Redis carried out", commands, "commands/s"),)
+    if commands < ANSWERING * per_s:
+        return Cause("redis", Mechanism.RESPONSE, f"while Redis carried out {commands:.0f} commands/s", figures)
+    return Cause(
+        "network gateway-redis", Mechanism.NETWORK, f"while Redis carried out {commands:.0f} commands/s", figures
+    )
+
+
+CAUSES: Mapping[str, Callable[[Run, Configuration, float, float], Cause]] = {
+    "engine": of_engine, "publish": of_publish,
+}  # fmt: skip
+"""Stage → who looks for its cause."""
+
+
+def _mean_ms(run: Run, configuration: Configuration, histogram: str) -> float:
+    took, times = (_rate(run, configuration, f"{histogram}_{part}") for part in ("sum", "count"))
+    return 1e3 * took / times if took and times else 0.0
+
+
+def _rate(run: Run, configuration: Configuration, metric: str) -> float | None:
+    found = [values for window in configuration.windows if (values := counter(run, metric, window)) is not None]
+    return float(np.mean(np.concatenate(found))) if found else None
