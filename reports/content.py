@@ -45,7 +45,7 @@ def content(run: Run, verdict: Verdict) -> dict[str, Any]:
         "valid": run.valid,
         "reasons": [asdict(reason) for reason in run.reasons],
         "verdict": _verdict(verdict),
-        "proofs": proofs(run, configurations) if run.valid else [],
+        "proofs": proofs(run, configurations),
         "configurations": rows,
         "swept": scaling.swept(run),
         "usl": _usl(run),

@@ -20,7 +20,7 @@ def proofs(run: Run, configurations: Sequence[Configuration]) -> list[dict[str, 
         if tried is not None:
             found.append({
                 "configuration": configuration.name,
-                "proven": tried.is_proven,
+                "proven": tried.is_proven and run.valid,
                 "conditions": [{"holds": each.holds, "said": each.said} for each in tried.conditions],
                 "base_per_s": interval(tried.proof.base_per_s),
                 "think": tried.proof.think,
