@@ -63,6 +63,8 @@ app.command()(alerts.drill)
 app.command()(loadgen.torture)
 app.command()(reports.runs)
 app.command()(reports.compare)
+app.command()(reports.predict)
+app.command()(reports.claims)
 for command in (
     boards.build,
     boards.push,
@@ -127,6 +129,9 @@ def run(
         Proving | None,
         typer.Option(help="Afterwards turn levers on the live cluster: the three likeliest, or with --prove=full all."),
     ] = None,
+    prediction: Annotated[
+        Path | None, typer.Option(help="What `lab predict` wrote: the run's manifest carries its hash.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a campaign to a sealed run and its report. Exits 3 if the reconciliation or a gate fails, 4 if invalid.
@@ -136,9 +141,13 @@ def run(
     if dry_run:
         loadgen.foretell(campaign, short, as_json)
         return
-    finished, lines = run_and_report(campaign, short, workers, prove)
+    with exit_codes():
+        foretold = reports.read_prediction(prediction) if prediction else None
+    finished, lines = run_and_report(campaign, short, workers, prove, foretold["sha256"] if foretold else None)
     for line in lines:
         say(line)
+    if foretold:
+        reports.show_compared(foretold, finished)
     if as_json:
         print_json(document(finished))
     raise typer.Exit(exit_code(finished))
@@ -259,7 +268,11 @@ def reference() -> None:
 
 
 def run_and_report(
-    campaign: Path, short: bool, workers: int | None = None, prove: Proving | None = None
+    campaign: Path,
+    short: bool,
+    workers: int | None = None,
+    prove: Proving | None = None,
+    prediction: str | None = None,
 ) -> tuple[Run, list[str]]:
     """The sealed run (of a proof its own), and the lines that close it for people."""
     from analysis.bottleneck import verdict
@@ -273,7 +286,7 @@ def run_and_report(
     with exit_codes(), shown(people, say) as show:
         read = Campaign.read(campaign, short).with_workers(workers)
         with cluster_for(read.plan()[0].topology, CLUSTER_DIRECTORY, say) if prove else nullcontext():
-            path = run_campaign(read, RUNS_DIRECTORY, CLUSTER_DIRECTORY, say, show)
+            path = run_campaign(read, RUNS_DIRECTORY, CLUSTER_DIRECTORY, say, show, prediction=prediction)
             if prove:
                 write(path)
                 path = proven(read, Run.open(path), prove, show)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from deploy.topology import Topology, cores_of
-from loadgen.record import Run, Window
+from loadgen.record import Machine, Run, Window
 
 SINGLE_THREADED = frozenset({"gateway", "redis", "haproxy", "settler", "market-data", "history"})
 """One event loop each, so no instance can use more than one core; the lab's HAProxy runs with one thread."""
@@ -44,18 +44,21 @@ class Capacity:
 
 def capacity(run: Run, window: Window, component: str, seen: int) -> Capacity:
     """What the component may use; `seen` instances did something. Without a topology the machine alone is the judge."""
-    cpuset_cores, quota, instances = float(run.machine.cores), None, seen
-    if run.topologies[window.name]:
-        section = getattr(topology_of(run, window), PART_OF_TOPOLOGY.get(component, component), None)
-        quota = getattr(section, "cpu_cores", None) if run.machine.quotas.startswith("cgroup") else None
-        instances = getattr(section, "replicas", getattr(section, "shards", instances))
-        if cpuset := getattr(section, "cpuset", None):
-            cpuset_cores = float(len(cores_of(cpuset)))
+    topology = topology_of(run, window) if run.topologies[window.name] else None
+    return capacity_of(topology, run.machine, component, seen)
+
+
+def capacity_of(topology: Topology | None, machine: Machine, component: str, seen: int = 1) -> Capacity:
+    """As `capacity`, of a topology that need not have been run."""
+    section = getattr(topology, PART_OF_TOPOLOGY.get(component, component), None)
+    quota = getattr(section, "cpu_cores", None) if machine.quotas.startswith("cgroup") else None
+    instances = getattr(section, "replicas", getattr(section, "shards", seen))
+    cpuset = getattr(section, "cpuset", None)
     threads = instances if component in SINGLE_THREADED else float("inf")
     limits = {
         BoundBy.QUOTA: quota * instances if quota is not None else float("inf"),
         BoundBy.THREADS: threads,
-        BoundBy.HOST: cpuset_cores,
+        BoundBy.HOST: float(len(cores_of(cpuset)) if cpuset else machine.cores),
     }
     bound_by = min(limits, key=lambda kind: limits[kind])
     return Capacity(limits[bound_by], bound_by, instances)

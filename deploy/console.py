@@ -40,6 +40,7 @@ ERRORS = {
     ("loadgen.campaign", "CampaignError"): Exit.BAD_INPUT,
     ("loadgen.record", "RunError"): Exit.BAD_INPUT,
     ("analysis.change", "ComparisonError"): Exit.BAD_INPUT,
+    ("analysis.calibration", "PredictionError"): Exit.BAD_INPUT,
     ("loadgen.record", "DamagedRunError"): Exit.CHECK_FAILED,
     ("loadgen.seal", "RunNotWrittenError"): Exit.CHECK_FAILED,
     ("loadgen.generator", "GeneratorError"): Exit.CHECK_FAILED,

@@ -143,6 +143,11 @@ class Run:
         return str(self._manifest["status"])
 
     @property
+    def prediction(self) -> str | None:
+        """The hash of the file in which this run was predicted before it was measured."""
+        return self._manifest.get("prediction")
+
+    @property
     def commit(self) -> str:
         """The commit of the lab, with "-dirty" where the tree had changes; "unknown" outside a checkout."""
         return str(self._about["commit"])

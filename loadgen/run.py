@@ -46,8 +46,11 @@ def run_campaign(
     progress: Progress,
     show: Show | None = None,
     levers: Sequence[Lever] = (),
+    prediction: str | None = None,
 ) -> Path:
     """Runs the campaign and gives the sealed run's folder; `levers` are turned in each of its windows.
+
+    Its manifest names the hash of the `prediction` that was made of it, if any.
 
     `show` gets each second of load; without it `progress` gets some of them as lines.
 
@@ -58,7 +61,10 @@ def run_campaign(
     plan = campaign.plan()
     started_ns = time.time_ns()
     run_id = f"{datetime.fromtimestamp(started_ns // 10**9, UTC):%Y%m%dT%H%M%SZ}-{campaign.name}"
-    with RunWriter(runs, run_id) as writer, cluster_for(plan[0].topology, cluster_directory, progress) as cluster:
+    with (
+        RunWriter(runs, run_id, prediction) as writer,
+        cluster_for(plan[0].topology, cluster_directory, progress) as cluster,
+    ):
         progress("taking down the facts of the machine")
         facts = machine_facts(cluster_directory, cluster.quotas)
         run = _Run(

@@ -38,8 +38,10 @@ class RunWriter:
     Not thread-safe. Left without `seal`, the context removes what was written.
     """
 
-    def __init__(self, runs: Path, run_id: str) -> None:
+    def __init__(self, runs: Path, run_id: str, prediction: str | None = None) -> None:
+        """`prediction`: the hash of what was predicted of this run."""
         self.run_id = run_id
+        self._prediction = prediction
         self.folder = runs / f".{run_id}.partial"
         self.scratch = self.folder / "scratch"
         """For what is needed until the seal and no longer, on the same disk."""
@@ -113,6 +115,8 @@ class RunWriter:
             for path in sorted(self.folder.iterdir())
         }
         manifest: dict[str, Any] = {"format": FORMAT, "run": self.run_id, "status": status, "files": files}
+        if self._prediction is not None:
+            manifest["prediction"] = self._prediction
         manifest["sha256"] = manifest_digest(manifest)
         path = self.folder / MANIFEST
         path.write_text(json.dumps(manifest, indent=1) + "\n")

@@ -1,20 +1,23 @@
-"""The commands that read sealed runs and touch nothing else: lab runs, compare, bench compare."""
+"""The commands that read sealed runs and touch nothing else: lab runs, compare, predict, claims, bench compare."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import yaml
 from rich.table import Column, Table
 
 from deploy.console import RUNS_DIRECTORY, AsJson, exit_codes, people, print_figures, print_json, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from analysis.change import Change
+    from loadgen.record import Run
 
 
 def runs(as_json: AsJson = False) -> None:
@@ -91,3 +94,101 @@ def bench_compare(
             judged.keep(document)
         figures = asdict(judged.trials(judged.values(document), trials))
     print_figures(figures, as_json)
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="A sealed run, runs/<id>, that sweeps gateways or users.")],
+    gateways: Annotated[
+        int | None, typer.Option(min=1, help="As the run had where it carried most, if left out.")
+    ] = None,
+    shards: Annotated[int | None, typer.Option(min=1, help="Of the ledger.")] = None,
+    users: Annotated[int | None, typer.Option(min=1, help="Of the closed loop.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="Anything of the topology, as ledger.write_path=group.")
+    ] = None,
+    commits: Annotated[
+        Path | None, typer.Option(help="JSON, concurrent commits to commits a second, as pgbench -c measures them.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Predict a configuration that was not run, and write that into a file with its hash, before it is measured.
+
+    Then `lab run CAMPAIGN --prediction FILE`. Refuses (exit 2) where the model fits the run poorly, or too far off.
+    """
+    from analysis import predicted
+    from analysis.predict import model_of
+    from analysis.predict import predict as predict_target
+    from loadgen.record import Run
+
+    wanted = dict(_changed(change) for change in changes or [])
+    wanted |= {"gateways.replicas": gateways} if gateways else {}
+    wanted |= {"ledger.shards": shards} if shards else {}
+    with exit_codes():
+        opened = Run.open(run)
+        target = predicted.target(opened, wanted, users, None)
+        curve = {int(n): float(rate) for n, rate in json.loads(commits.read_bytes()).items()} if commits else None
+        found = predict_target(model_of(opened, target.topology, curve), target)
+        document = predicted.document(opened, [found])
+        path = predicted.write(RUNS_DIRECTORY / "predictions", document)
+    say(
+        f"{found.orders_per_s:,.0f} orders/s ({found.interval.low:,.0f} to {found.interval.high:,.0f}), "
+        f"{found.latency_ms:.1f} ms a request ({found.latency_interval.low:.1f} to {found.latency_interval.high:.1f}); "
+        f"{found.outcome.binds} binds"
+    )
+    say(f"written before: {path}\nmeasure it: lab run CAMPAIGN --prediction {path}")
+    if as_json:
+        print_json({**document, "file": str(path)})
+
+
+def _changed(given: str) -> tuple[str, Any]:
+    name, equals, value = given.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{given} has no value; write it as ledger.write_path=group")
+    return name, yaml.safe_load(value)
+
+
+def read_prediction(path: Path) -> dict[str, Any]:
+    from analysis.predicted import read
+
+    return read(path)
+
+
+def show_compared(document: Mapping[str, Any], run: Run) -> None:
+    """What a run made of the prediction that it carries."""
+    from analysis.predicted import compared
+
+    rows = compared(document, run)
+    for row in rows:
+        say(
+            f"predicted {row.predicted_per_s:,.0f} orders/s ({row.low:,.0f} to {row.high:,.0f}), measured "
+            f"{row.measured_per_s:,.0f}: {100 * row.error:.1f} % off, {'inside' if row.covered else 'outside'} the interval"
+        )
+    if not rows:
+        say("the prediction is of no configuration of this run: topology, quotas, users and think time must agree")
+
+
+def claims(
+    benches: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of what benches printed with --json, as engine-grpc.json.", show_default="runs/benches"
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What the architecture documents claim: supported, refuted, not testable here, not yet tested, and what shows it."""
+    from analysis import claims as claimed
+    from loadgen.layout import MANIFEST
+    from loadgen.record import Run
+
+    with exit_codes():
+        runs = [Run.open(path.parent) for path in sorted(RUNS_DIRECTORY.glob(f"*/{MANIFEST}"))]
+    folder = benches or RUNS_DIRECTORY / "benches"
+    printed = {path.stem: json.loads(path.read_bytes()) for path in sorted(folder.glob("*.json"))}
+    rows = claimed.document(claimed.judged(runs, printed))
+    table = Table(Column("claim", no_wrap=True), "status", "what was seen", "shown by", box=None)
+    for row in rows:
+        table.add_row(row["id"], row["status"], row["said"], row["run"])
+    people.print(table)
+    if as_json:
+        print_json(rows)
