@@ -1,9 +1,9 @@
 """What a sealed run says of the cost of an order: the constants from which configurations not run yet are predicted.
 
-Busy cores of a component are taken as `D X (1 + s h)`: the CPU time of an order grows with the busy share h of the host,
-since the threads of a core share its units and caches; one s for all components. Background work is not told apart: a
-component that a quota stops is as busy with much of it as with little. What an order sleeps in a commit is Little's law on the
-sampled sessions; what else it waits without CPU is one delay, fitted to the run's own throughputs.
+Busy cores of a component are taken as `D X (1 + s h)`: the CPU time of an order grows with the busy share h of the
+host, since the threads of a core share its units and caches; one s for all components. Background work is not told
+apart: a component that a quota stops is as busy with much of it as with little. What an order sleeps in a commit is
+Little's law on the sampled sessions; what else it waits without CPU is one delay, fitted to the run's throughputs.
 """
 
 from __future__ import annotations
