@@ -65,6 +65,7 @@ app.command()(reports.runs)
 app.command()(reports.compare)
 app.command()(reports.predict)
 app.command()(reports.claims)
+app.command()(reports.whatif)
 for command in (
     boards.build,
     boards.push,

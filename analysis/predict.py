@@ -10,13 +10,13 @@ beyond twice what that run measured.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from analysis import mva
+from analysis import mva, open_network
 from analysis.calibration import Calibration, Point, PredictionError, calibrate, points
 from analysis.capacity import capacity_of
 from analysis.finding import Interval
@@ -38,11 +38,13 @@ FIXED = ("ledger.write_path", "ledger.disk_faults", "risk.portfolio", "gateways.
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`think_s` before each request; an order has `commands_per_order` of them."""
+    """`think_s` before each request, of which an order has `commands_per_order`. With `rate_per_s` (orders) it is an
+    open loop: orders arrive whatever happens, and users and think time do not count."""
 
     topology: Topology
     users: int
     think_s: float
+    rate_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,10 @@ def predict(model: Model, target: Target) -> Prediction:
             f"(at most {100 * ERROR_MAX:.0f} % is trusted); something limits there that it does not know. "
             "`lab run --prove` says what"
         )
-    outcome = model.outcome(target)
+    try:
+        outcome = model.outcome(target)
+    except ValueError as error:
+        raise PredictionError(f"run {model.calibration.run}: {error}") from None
     if reasons := list(_beyond(model, target, outcome)):
         raise PredictionError(f"run {model.calibration.run}: too far from what was measured: {'; '.join(reasons)}")
     half = _half_width(model, outcome)
@@ -133,6 +138,8 @@ def predict(model: Model, target: Target) -> Prediction:
     commands = model.calibration.commands_per_order
 
     def latency_ms(rate: float) -> float:
+        if target.rate_per_s is not None:
+            return 1e3 * outcome.response_s / commands * outcome.orders_per_s / rate
         return max(0.0, 1e3 * (target.users / rate / commands - target.think_s))
 
     return Prediction(
@@ -162,13 +169,13 @@ def _beyond(model: Model, target: Target, outcome: Outcome) -> Iterator[str]:
     seen = model.calibration.points
     ranges = (
         ("gateways", target.topology.gateways.replicas, [point.topology.gateways.replicas for point in seen]),
-        ("users", target.users, [point.users for point in seen]),
+        ("users", target.users if target.rate_per_s is None else seen[0].users, [point.users for point in seen]),
         ("orders/s", outcome.orders_per_s, [point.orders_per_s for point in seen]),
     )
     for what, asked, measured in ranges:
         low, high = min(measured), max(measured)
         if not low / REACH <= asked <= high * REACH:
-            yield f"{asked:,.0f} {what}, where {low:,.0f} to {high:,.0f} were measured and a factor {REACH:g} is allowed"
+            yield f"{asked:,.0f} {what}, with {low:,.0f} to {high:,.0f} measured and a factor {REACH:g} allowed"
 
 
 def _fixed(topology: Topology) -> dict[str, object]:
@@ -192,10 +199,12 @@ def _solve(
     cores, costs = calibration.machine.cores, calibration.costs
     thinking_s = target.think_s * calibration.commands_per_order
     work_s = sum(cost.demand_s for cost in costs.values())
-    share, solution, bound = 0.5, None, math.inf
+    share, solution, bound = min(1.0, ((target.rate_per_s or 0.0) * work_s + other_cores) / cores), None, math.inf
     for _ in range(ROUNDS):
         stretch = 1 + calibration.dilation * share
         network = list(_stations(calibration, target, stretch, curve))
+        if target.rate_per_s is not None:
+            return _offered(network, target.rate_per_s, delay_s)
         solution = mva.solve(network, target.users, thinking_s + delay_s)
         bound = max(1e-9, HOST_FULL * cores - other_cores) / (work_s * (1 + calibration.dilation))
         rate = min(solution.throughput_per_s, bound)
@@ -204,6 +213,13 @@ def _solve(
     if bound < solution.throughput_per_s:
         return Outcome(bound, target.users / bound - thinking_s, {"host": 1.0})
     return Outcome(solution.throughput_per_s, solution.response_s + delay_s, dict(solution.elasticity))
+
+
+def _offered(network: Sequence[mva.Station], rate_per_s: float, delay_s: float) -> Outcome:
+    """Of an open loop; a station counts by its part of all that wait. ValueError where one cannot keep up."""
+    found = open_network.solve(network, rate_per_s)
+    whole = sum(found.queue.values())
+    return Outcome(rate_per_s, found.response_s + delay_s, {name: count / whole for name, count in found.queue.items()})
 
 
 def _stations(

@@ -48,7 +48,11 @@ class Comparison:
 
 
 def shape(target: Target) -> dict[str, Any]:
-    found: dict[str, Any] = {"users": target.users, "think_s": round(target.think_s, 6)}
+    found: dict[str, Any] = {
+        "users": target.users,
+        "think_s": round(target.think_s, 6),
+        "rate_per_s": target.rate_per_s,
+    }
     for name in SHAPE:
         section, _, field = name.partition(".")
         found[name] = getattr(getattr(target.topology, section), field)
@@ -117,12 +121,11 @@ def compared(found: Mapping[str, Any], run: Run) -> list[Comparison]:
     ]
 
 
-def target(run: Run, changes: Mapping[str, Any], users: int | None, think_s: float | None) -> Target:
+def target(run: Run, changes: Mapping[str, Any], users: int | None, rate_per_s: float | None = None) -> Target:
     """The run's configuration that carried most, with changes by dotted name. Raises TopologyError, PredictionError."""
     seen = points(run)
     if not seen:
         raise PredictionError(f"run {run.id}: no closed-loop configuration with CPU times; predict from one that has")
     best = max(seen, key=lambda point: point.orders_per_s)
     topology: Topology = best.topology.with_overrides(changes)
-    thought = best.think_s / best.commands_per_order if think_s is None else think_s
-    return Target(topology, users or best.users, thought)
+    return Target(topology, users or best.users, best.think_s / best.commands_per_order, rate_per_s)

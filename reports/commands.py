@@ -98,14 +98,13 @@ def bench_compare(
 
 def predict(
     run: Annotated[Path, typer.Argument(help="A sealed run, runs/<id>, that sweeps gateways or users.")],
-    gateways: Annotated[
-        int | None, typer.Option(min=1, help="As the run had where it carried most, if left out.")
-    ] = None,
+    gateways: Annotated[int | None, typer.Option(min=1, help="Left out: as where the run carried most.")] = None,
     shards: Annotated[int | None, typer.Option(min=1, help="Of the ledger.")] = None,
     users: Annotated[int | None, typer.Option(min=1, help="Of the closed loop.")] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="Anything of the topology, as ledger.write_path=group.")
     ] = None,
+    rate: Annotated[float | None, typer.Option(help="Orders a second of an open loop, instead of users.")] = None,
     commits: Annotated[
         Path | None, typer.Option(help="JSON, concurrent commits to commits a second, as pgbench -c measures them.")
     ] = None,
@@ -125,7 +124,7 @@ def predict(
     wanted |= {"ledger.shards": shards} if shards else {}
     with exit_codes():
         opened = Run.open(run)
-        target = predicted.target(opened, wanted, users, None)
+        target = predicted.target(opened, wanted, users, rate)
         curve = {int(n): float(rate) for n, rate in json.loads(commits.read_bytes()).items()} if commits else None
         found = predict_target(model_of(opened, target.topology, curve), target)
         document = predicted.document(opened, [found])
@@ -159,9 +158,10 @@ def show_compared(document: Mapping[str, Any], run: Run) -> None:
 
     rows = compared(document, run)
     for row in rows:
+        where = "inside" if row.covered else "outside"
         say(
-            f"predicted {row.predicted_per_s:,.0f} orders/s ({row.low:,.0f} to {row.high:,.0f}), measured "
-            f"{row.measured_per_s:,.0f}: {100 * row.error:.1f} % off, {'inside' if row.covered else 'outside'} the interval"
+            f"predicted {row.predicted_per_s:,.0f} orders/s ({row.low:,.0f} to {row.high:,.0f}), "
+            f"measured {row.measured_per_s:,.0f}: {100 * row.error:.1f} % off, {where} the interval"
         )
     if not rows:
         say("the prediction is of no configuration of this run: topology, quotas, users and think time must agree")
@@ -170,13 +170,11 @@ def show_compared(document: Mapping[str, Any], run: Run) -> None:
 def claims(
     benches: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of what benches printed with --json, as engine-grpc.json.", show_default="runs/benches"
-        ),
+        typer.Option(help="Folder of what benches printed with --json.", show_default="runs/benches"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What the architecture documents claim: supported, refuted, not testable here, not yet tested, and what shows it."""
+    """What the architecture documents claim: supported, refuted, not testable here or not yet tested."""
     from analysis import claims as claimed
     from loadgen.layout import MANIFEST
     from loadgen.record import Run
@@ -192,3 +190,28 @@ def claims(
     people.print(table)
     if as_json:
         print_json(rows)
+
+
+def whatif(
+    run: Annotated[Path, typer.Argument(help="A sealed run, runs/<id>, that sweeps gateways or users.")],
+    as_json: AsJson = False,
+) -> None:
+    """What binds next once a limit is lifted, what each step buys, and the roadmap of the HFT document on this model."""
+    from analysis import predicted
+    from analysis import whatif as asked
+    from analysis.predict import model_of
+    from loadgen.record import Run
+
+    with exit_codes():
+        opened = Run.open(run)
+        start = predicted.target(opened, {}, None)
+        found = asked.document(model_of(opened, start.topology), start)
+    for step in found["steps"]:
+        lifted = f"twice {step['lifted']}" if step["lifted"] else "as measured"
+        say(f"{lifted:32} {step['orders_per_s']:8,.0f} orders/s, {step['gain']:.2f} times; then {step['binds']} binds")
+    for row in found["roadmap"]:
+        low, high = row["claimed"]
+        said = f"stage {row['stage']:24} {row['modelled_per_s']:8,.0f} orders/s ({row['status']})"
+        say(f"{said}, {low:,} to {high:,} claimed")
+    if as_json:
+        print_json(found)

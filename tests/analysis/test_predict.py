@@ -1,0 +1,133 @@
+"""A model calibrated on a network with known costs must foretell that network elsewhere, and refuse what it cannot."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from analysis import predicted, whatif
+from analysis.calibration import Calibration, Cost, Point, PredictionError, calibrate
+from analysis.predict import Model, Target, commits, fitted, predict
+from deploy.topology import Topology
+from tests.loadgen.synthetic import MACHINE
+
+LARGE = replace(MACHINE, cores=16)
+COSTS = {"haproxy": 50e-6, "gateway": 400e-6, "engine": 60e-6, "ledger": 200e-6, "redis": 20e-6, "generator": 100e-6}
+QUOTAS = {"gateways.cpu_cores": 0.2, "ledger.cpu_cores": 0.4, "engine.cpu_cores": 0.3, "haproxy.cpu_cores": 0.3}
+DELAY_S = 0.004
+
+
+def truth() -> Model:
+    """What the planted points are drawn from."""
+    known = Calibration("planted", LARGE, (), {k: Cost(v, 0.0) for k, v in COSTS.items()}, 0.0, 0.0, 0.1, 1.0)
+    return Model(known, DELAY_S, 0.0, None)
+
+
+def target(gateways: int, users: int = 20, **overrides: object) -> Target:
+    return Target(Topology().with_overrides({"gateways": gateways, **QUOTAS, **overrides}), users, 0.01)
+
+
+def point(of: Target, factor: float = 1.0) -> Point:
+    rate = truth().outcome(of).orders_per_s * factor
+    busy = {name: rate * cost / factor for name, cost in COSTS.items()}
+    share = (0.1 + sum(busy.values())) / LARGE.cores
+    return Point(of.topology, of.users, of.think_s, rate, 1.0, busy, 0.1, share, 0.0)
+
+
+@cache
+def planted() -> Model:
+    seen = [point(target(g, u)) for g, u in ((1, 4), (1, 20), (2, 8), (2, 20), (4, 8), (4, 20))]
+    return fitted(calibrate("planted", LARGE, seen))
+
+
+@pytest.mark.parametrize(
+    ("gateways", "changes"), [(3, {}), (6, {}), (8, {"ledger.shards": 3}), (2, {"ledger.cpu_cores": 0.2})]
+)
+def test_configurations_that_were_not_measured_are_foretold(gateways: int, changes: dict[str, object]) -> None:
+    wanted = target(gateways, **changes)
+    found = predict(planted(), wanted)
+    assert found.orders_per_s == pytest.approx(truth().outcome(wanted).orders_per_s, rel=0.03)
+
+
+def test_the_delay_that_uses_no_processor_is_found_from_the_runs_own_throughputs() -> None:
+    assert planted().delay_s == pytest.approx(DELAY_S, rel=0.25)
+
+
+def test_noise_of_the_measured_throughputs_widens_the_interval_and_the_truth_lies_in_it() -> None:
+    noise = (1.03, 0.97, 1.02, 0.98, 1.01, 0.99)
+    sizes = ((1, 4), (1, 20), (2, 8), (2, 20), (4, 8), (4, 20))
+    seen = [point(target(g, u), factor) for (g, u), factor in zip(sizes, noise, strict=True)]
+    found = predict(fitted(calibrate("noisy", LARGE, seen)), target(6))
+    sharp = predict(planted(), target(6))
+    assert found.interval.low <= truth().outcome(target(6)).orders_per_s <= found.interval.high
+    assert found.interval.high - found.interval.low > sharp.interval.high - sharp.interval.low
+
+
+def test_a_poor_fit_is_refused_with_its_error() -> None:
+    seen = [point(target(g), factor) for g, factor in ((1, 1.6), (2, 0.6), (4, 1.5))]
+    with pytest.raises(PredictionError, match="misses the run's own throughputs by"):
+        predict(fitted(calibrate("wild", LARGE, seen)), target(2))
+
+
+@pytest.mark.parametrize(("wanted", "said"), [(target(9), "9 gateways"), (target(4, users=41), "41 users")])
+def test_more_than_twice_the_measured_range_is_refused(wanted: Target, said: str) -> None:
+    with pytest.raises(PredictionError, match=said):
+        predict(planted(), wanted)
+
+
+def test_two_configurations_are_too_few() -> None:
+    with pytest.raises(PredictionError, match="2 comparable"):
+        calibrate("short", LARGE, [point(target(1)), point(target(2))])
+
+
+def test_a_full_host_bounds_what_quotas_would_allow() -> None:
+    known = replace(truth().calibration, machine=replace(LARGE, cores=1))
+    found = Model(known, 0.0, 0.0, None).outcome(target(8))
+    assert found.binds == "host"
+    assert found.orders_per_s * sum(COSTS.values()) < 1.0
+
+
+def test_commits_follow_the_rate_that_pgbench_measured_with_so_many_at_once() -> None:
+    station = commits("commit", {1: 100.0, 8: 400.0, 16: 480.0})
+    assert (station.demand_s, station.speed(1), station.speed(8)) == (0.01, 1.0, 4.0)
+    assert station.speed(64) == pytest.approx(4.8)
+    curve = {1: 100.0, 8: 400.0, 16: 480.0}
+    found = Model(truth().calibration, 0.0, 0.0, curve).outcome(target(8, users=60))
+    assert found.binds == "commit 1"
+    assert found.orders_per_s == pytest.approx(480, rel=0.01)
+    sharded = Model(truth().calibration, 0.0, 0.0, curve).outcome(target(8, 60, **{"ledger.shards": 2}))
+    assert 1.5 < sharded.orders_per_s / found.orders_per_s <= 2.0
+
+
+def test_the_next_limit_is_named_once_the_first_is_lifted() -> None:
+    steps = whatif.next_limits(planted(), target(1))
+    assert [steps[0].binds, steps[1].lifted] == ["gateway", "gateways.replicas"]
+    assert steps[1].gain == pytest.approx(2.0, rel=0.15)
+    assert steps[-1].binds != "gateway" or len(steps) == whatif.STEPS + 1
+
+
+def test_stages_of_the_roadmap_beyond_the_reach_are_model_only_and_have_no_interval() -> None:
+    rows = {row.name: row for row in whatif.roadmap(planted(), target(2))}
+    assert rows["1, one node"].status == "measured"
+    assert (rows["5, several regions"].status, rows["5, several regions"].low) == ("model only", None)
+
+
+def test_a_prediction_changed_after_it_was_hashed_is_refused(tmp_path: Path) -> None:
+    content = {"format": 1, "run": "x", "predictions": []}
+    path = predicted.write(tmp_path, {"content": content, "sha256": predicted.digest(content)})
+    assert predicted.read(path)["content"] == content
+    path.write_text(json.dumps({**json.loads(path.read_text()), "content": {**content, "run": "y"}}))
+    with pytest.raises(PredictionError, match="not what was hashed"):
+        predicted.read(path)
+
+
+def test_an_open_loop_is_foretold_by_its_latency_and_refused_where_a_part_cannot_keep_up() -> None:
+    easy, hard = (predict(planted(), replace(target(2), rate_per_s=rate)) for rate in (300.0, 850.0))
+    assert (easy.orders_per_s, hard.orders_per_s) == (300.0, 850.0)
+    assert easy.latency_ms < hard.latency_ms
+    with pytest.raises(PredictionError, match="gateway cannot keep up with 1200/s"):
+        predict(planted(), replace(target(2), rate_per_s=1_200.0))
