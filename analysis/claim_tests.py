@@ -21,7 +21,7 @@ HOST_FULL = 0.9
 P99_SLO_MS = 100.0
 SLO_PER_S, SLO_ERRORS = 500.0, 0.001
 RISK_CHECK = "gateway_risk_check_seconds"
-SCRAPED = "gateway_requests_total"
+SCRAPED = "gateway_event_loop_lag_seconds"
 NANOSECONDS_S = 1e-6
 """Read "in nanoseconds" as below a microsecond."""
 

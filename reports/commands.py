@@ -196,7 +196,7 @@ def whatif(
     run: Annotated[Path, typer.Argument(help="A sealed run, runs/<id>, that sweeps gateways or users.")],
     as_json: AsJson = False,
 ) -> None:
-    """What binds next once a limit is lifted, what each step buys, and the roadmap of the HFT document on this model."""
+    """What binds next once a limit is lifted, what each step buys, and the HFT document's roadmap on this model."""
     from analysis import predicted
     from analysis import whatif as asked
     from analysis.predict import model_of
