@@ -71,7 +71,7 @@ def times(by_channel: dict[str, float]) -> str:
 
 
 def document(outcomes: list[Outcome]) -> dict[str, Any]:
-    """`detection_p95_s`: of threshold alerts, what `for` and the group's wait do not explain."""
+    """`detection_p95_s`: of threshold alerts, what their `for` does not explain."""
     from alerts.drill import detection_p95_s
 
     return {

@@ -30,8 +30,6 @@ from target_system.slo import bad_share
 
 PAGE_TIME_SCALE, TICKET_TIME_SCALE = 60.0, 1_440.0
 TIME_SCALES = {"page": PAGE_TIME_SCALE, "ticket": TICKET_TIME_SCALE}
-SYMPTOM_WAITS_S = 4.0
-"""The group_wait of symptoms in deploy/observability/alertmanager.yml."""
 SETTLE_DEADLINE_S = 120.0
 LINGER_S = 2.0
 POLL_S = 0.05
@@ -151,14 +149,12 @@ class Stage:
 
 
 def predicted_s(name: str, drill: Drill) -> float:
-    """Threshold alerts: `for`, the group's wait, and 3 s at most. Burn-rate alerts: theory, and the group's wait."""
+    """Threshold alerts: `for` and 3 s at most. Burn-rate alerts: theory."""
     rule = yaml.safe_load((RULES / f"{name}.yml").read_text())["groups"][0]["rules"][0]
-    waits_s = SYMPTOM_WAITS_S if rule["labels"]["role"] == "symptom" else 0.0
     for burning in BURNS:
         if burning.name == name and drill.bad_share:
-            long_s = window_s(burning.long) / TIME_SCALES[burning.severity]
-            return burning.lasts_s(long_s, drill.bad_share) + waits_s
-    return window_s(rule.get("for", "0s")) + waits_s + TOLD_WITHIN_S
+            return burning.lasts_s(window_s(burning.long) / TIME_SCALES[burning.severity], drill.bad_share)
+    return window_s(rule.get("for", "0s")) + TOLD_WITHIN_S
 
 
 @contextmanager

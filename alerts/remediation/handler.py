@@ -17,7 +17,8 @@ from alerts.remediation.policy import REMEDIES
 from alerts.subscribers.notice import Alert, alerts_of
 from alerts.subscribers.pagerduty import event as pagerduty_event
 
-CALL_DEADLINE_S = 2.0
+CALL_DEADLINE_S = 8.0
+"""A hung gateway takes some seconds to be restarted: it is asked to end first. Less than the function's own timeout."""
 
 
 class RemediationFailed(Exception):

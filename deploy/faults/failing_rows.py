@@ -15,15 +15,15 @@ from deploy.faults.sessions import LedgerFault, Session
 PLANT = """
     CREATE FUNCTION fault_failing_rows() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            IF NEW.sequence * 617 % 1000 < {per_mille}
+            IF floor((NEW.sequence + 1) * {share}) > floor(NEW.sequence * {share})
                 AND extract(epoch FROM clock_timestamp()) * 1e9 - NEW.received_ns < 5e8
             THEN RAISE EXCEPTION 'planted'; END IF;
             RETURN NEW;
         END $$;
     CREATE TRIGGER fault_failing_rows BEFORE INSERT ON commands FOR EACH ROW EXECUTE FUNCTION fault_failing_rows();
 """
-"""617 has no factor in common with 1,000: the failing ones are spread evenly over the sequence numbers. Half a second
-later they are taken: the gateway has given up, and the settler, whose grace is longer, closes the hole."""
+"""Evenly spread over the sequence numbers. Half a second later they are taken: the gateway has given up, and the
+settler, whose grace is longer, closes the hole."""
 UPROOT = """
     DROP TRIGGER IF EXISTS fault_failing_rows ON commands;
     DROP FUNCTION IF EXISTS fault_failing_rows();
@@ -38,7 +38,7 @@ class FailingRows(LedgerFault):
 
     @contextmanager
     def applied(self, cluster: Cluster) -> Iterator[None]:
-        plant = sql.SQL(PLANT).format(per_mille=sql.Literal(round(self.share * 1000)))
+        plant = sql.SQL(PLANT).format(share=sql.Literal(self.share))
         with self.session(cluster) as session, session.transaction():
             session.execute(UPROOT)
             session.execute(plant)

@@ -70,13 +70,15 @@ def test_a_burn_rate_alert_that_comes_before_its_time_fails_as_one_that_is_late(
     burning = DRILL.model_copy(update={"bad_share": 0.05})
     assert judge("X", burning, WELL, 6.0, []).problems == ("was told after 4.0 s, theory says 6.0 s",)
     assert judge("X", burning, WELL, 4.9, []).problems == ()
+    late = [*everywhere(5.9, True), *WELL[3:]]
+    assert judge("X", burning, late, 0.8, []).problems == ("was told after 5.9 s, theory says 0.8 s",)
 
 
 def test_theory_says_17_s_for_five_per_cent_errors_at_14_times_the_budget_scaled_by_60() -> None:
     burning = next(each for each in BURNS if each.name == "OrderErrorBurn")
     assert burning.lasts_s(60.0, 0.05) == pytest.approx(17.28)
     drill = DRILL.model_copy(update={"bad_share": 0.05})
-    assert predicted_s("OrderErrorBurn", drill) == pytest.approx(17.28 + 4.0)
+    assert predicted_s("OrderErrorBurn", drill) == pytest.approx(17.28)
 
 
 def test_the_p95_of_detection_leaves_out_what_the_rule_itself_waits() -> None:
