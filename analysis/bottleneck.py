@@ -18,6 +18,7 @@ from analysis.load import load
 from analysis.measured import Configuration, configurations
 from analysis.proving import interventions, trial
 from analysis.residence import residence
+from analysis.run_queue import run_queue
 from analysis.saturation import ORDER_PATH, saturation
 from analysis.scaling import scaling
 from analysis.slo import slo
@@ -26,12 +27,15 @@ from analysis.waits import waits
 from loadgen.record import Run
 
 ANALYSES: tuple[Callable[[Run], list[Finding]], ...] = (
-    validity, saturation, demand, residence, waits, scaling, load, drift, slo, interventions,
+    validity, saturation, demand, residence, waits, run_queue, scaling, load, drift, slo,
+    interventions,
 )  # fmt: skip
 PROCESSOR = (Mechanism.CPU, Mechanism.QUOTA)
 WAITING = (Mechanism.COMMIT, Mechanism.POOL, Mechanism.LOCK, Mechanism.RESPONSE, Mechanism.NETWORK)
 CONTEXT = (Mechanism.SCALING, Mechanism.LOAD)
 """These findings say how throughput behaves, and name nobody by themselves."""
+OUTWEIGHS = 2.0
+"""A wait this many times as long as that for a processor is no fault of a full host."""
 BESIDE = 0.05
 """A component this much (as a share) busier than the host is told apart from it."""
 
@@ -85,7 +89,7 @@ def weighed(run: Run) -> Verdict:
     """What the evidence says of the system, whether or not machine and generator were good enough to be believed."""
     findings = tuple(finding for analysis in ANALYSES for finding in analysis(run))
     limits = tuple(_proven(run, _limit(configuration, findings)) for configuration in configurations(run))
-    if not any(limit.configuration.orders for limit in limits):
+    if not any(limit.configuration.orders or limit.mechanism is Mechanism.LOCK for limit in limits):
         return _nothing_carried(limits, findings)
     best = max(limits, key=lambda limit: limit.configuration.orders_per_s.value)
     return Verdict(
@@ -126,15 +130,20 @@ def _limit(configuration: Configuration, findings: Sequence[Finding]) -> Limit:
     idle = [f for f in suspects if f.mechanism is Mechanism.LOAD]
     if idle and (not full or configuration.rate_per_s is not None):
         return settled(Status.NO_LIMIT, idle[0])
+    waiting = sorted((f for f in suspects if f.mechanism in WAITING), key=_share, reverse=True)
+    locked = [f for f in waiting if f.mechanism is Mechanism.LOCK]
+    if locked and not configuration.orders:
+        return settled(Status.SUSPECTED, locked[0])
+    if waiting and not full and _outweighs(waiting[0], mine):
+        return settled(Status.SUSPECTED, waiting[0])
     host = [f for f in suspects if f.component == "host"]
     stopped = bool(full) and full[0].mechanism is Mechanism.QUOTA
     if host and not stopped and (not full or _share(full[0]) < _share(host[0]) + 100 * BESIDE):
         return settled(Status.HOST, host[0])
     if full:
         return settled(Status.SUSPECTED, full[0])
-    waiting = [f for f in suspects if f.mechanism in WAITING]
     if waiting:
-        return settled(Status.SUSPECTED, max(waiting, key=_share))
+        return settled(Status.SUSPECTED, waiting[0])
     return Limit(configuration, str(Status.UNCLEAR), None, Status.UNCLEAR, None)
 
 
@@ -147,8 +156,15 @@ def _proven(run: Run, limit: Limit) -> Limit:
     return Limit(limit.configuration, reason.component, reason.mechanism, Status.PROVEN, reason)
 
 
+def _outweighs(waiting: Finding, mine: Sequence[Finding]) -> bool:
+    """Whether orders wait there far longer than for a processor; False where the latter is not known."""
+    delays = [f.evidence[0].value for f in mine if f.mechanism is Mechanism.RUN_QUEUE]
+    return bool(delays) and waiting.evidence[0].value > OUTWEIGHS * delays[0]
+
+
 def _share(finding: Finding) -> float:
-    return finding.evidence[0].value
+    """Of a full processor: percent of what it may use, or of the periods in which it was stopped; else as it comes."""
+    return max(f.value for f in finding.evidence[: 2 if finding.mechanism is Mechanism.QUOTA else 1])
 
 
 def _sentence(run: Run, best: Limit, limits: Sequence[Limit]) -> str:

@@ -46,6 +46,7 @@ class Mechanism(StrEnum):
     MEASUREMENT = "measurement"
     DRIFT = "drift"
     NETWORK = "network delay"
+    RUN_QUEUE = "run queue"
 
 
 @dataclass(frozen=True, slots=True)

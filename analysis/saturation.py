@@ -136,7 +136,8 @@ def _throttled(run: Run, configuration: Configuration, component: str) -> float 
 
 def _judged(load: Load, configuration: Configuration) -> Finding:
     share = load.utilisation
-    suspected = share >= SATURATED
+    is_stopped = (load.throttled_share or 0.0) >= STOPPED
+    suspected = share >= SATURATED or is_stopped
     cleared = share < IDLE and load.busiest_share < SATURATED
     claim = f"CPU of {in_words(load.component)}: {percent(share)} of {load.capacity}"
     if load.busiest_share > 1.2 * share:
@@ -144,7 +145,7 @@ def _judged(load: Load, configuration: Configuration) -> Finding:
     return Finding(
         claim=claim,
         component=load.component,
-        mechanism=Mechanism.QUOTA if (load.throttled_share or 0.0) >= STOPPED else Mechanism.CPU,
+        mechanism=Mechanism.QUOTA if is_stopped else Mechanism.CPU,
         status=Bearing.SUSPECTED if suspected else Bearing.CLEARED if cleared else Bearing.NOTED,
         configuration=configuration.name,
         evidence=load.figures,

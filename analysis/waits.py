@@ -22,6 +22,8 @@ WAITERS = "gateway_ledger_waiters"
 SAMPLES, TICKS = "ledger_wait_samples_total", "ledger_wait_ticks_total"
 SYNCS, SYNC_SECONDS = "pg_wal_syncs", "pg_wal_sync_seconds"
 WAL_EVENTS = frozenset({"WALSync", "WALWrite", "WALInitSync", "WALBufMapping", "WALInsert"})
+LOCKED = 0.5
+"""Mean sessions waiting for a lock from which on that explains a standstill."""
 HELD_UP = 0.5
 """Share of the working sessions that wait for disk or locks, from which on that and not their number is suspected."""
 QUEUE_AT_POOL = 0.5
@@ -63,9 +65,29 @@ def waits(run: Run) -> list[Finding]:
     found = []
     for configuration in configurations(run):
         time = residence_of(run, configuration)
-        if time is not None and "ledger" in time.stages_ms:
+        if not configuration.orders:
+            found += _stuck(configuration, waits_of(run, configuration))
+        elif time is not None and "ledger" in time.stages_ms:
             found.append(_ledger(configuration, time, waits_of(run, configuration)))
     return found
+
+
+def _stuck(configuration: Configuration, seen: Waits) -> list[Finding]:
+    """Where not one order came through there are no stage times, but sessions may be seen to wait for a lock."""
+    if seen.on_locks < LOCKED:
+        return []
+    return [
+        Finding(
+            claim=f"No order came through while {seen.on_locks:.1f} sessions waited for a lock at any time",
+            component="ledger",
+            mechanism=Mechanism.LOCK,
+            status=Bearing.SUSPECTED,
+            configuration=configuration.name,
+            evidence=(Figure("Postgres sessions waiting for a lock", seen.on_locks, "sessions"),),
+            doubt="Who holds the lock is not recorded.",
+            next_step="Look at pg_locks for the session that holds what the others wait for, and end it.",
+        )
+    ]
 
 
 def waits_of(run: Run, configuration: Configuration) -> Waits:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from analysis import measured, saturation
-from analysis.bottleneck import Status, verdict
-from analysis.finding import Bearing
+from analysis.bottleneck import Status, verdict, weighed
+from analysis.finding import Bearing, Mechanism
 from loadgen.record import Run
 from reports.report import write
 
@@ -27,6 +27,18 @@ def test_users_who_mostly_think_meet_no_limit_and_nobody_is_accused_though_the_h
     found = verdict(Run.open(GOLDEN / "healthy"))
     assert (found.limit, found.status) == ("no limit at this load", Status.NO_LIMIT)
     assert not [f for f in found.findings if f.status is Bearing.SUSPECTED and f.component not in ("host", "load")]
+
+
+@pytest.mark.parametrize(
+    ("name", "component", "mechanism"),
+    [("hot-row", "ledger", Mechanism.LOCK), ("engine-slow-sync", "engine", Mechanism.COMMIT)],
+)
+def test_what_sleeps_is_suspected_though_the_host_was_full_of_other_work(
+    name: str, component: str, mechanism: Mechanism
+) -> None:
+    """Orders waited there many times as long as for a processor."""
+    found = weighed(Run.open(GOLDEN / name))
+    assert (found.status, found.limit, found.limits[0].mechanism) == (Status.SUSPECTED, component, mechanism)
 
 
 def test_cpu_and_rate_of_a_real_run_fit_together() -> None:

@@ -56,7 +56,7 @@ def _cut(table: str, rows: pd.DataFrame, windows: list[Window], until: dict[str,
     first = rows["window"].map({window.name: window.measured_from_ns for window in windows})
     match table:
         case "windows":
-            return rows.assign(measured_until_ns=last, ended_ns=last)
+            return rows.assign(measured_from_ns=first, measured_until_ns=last, ended_ns=last)
         case "acks":
             return rows[(rows["answered_ns"] >= first) & (rows["intended_ns"] < last)]
         case "latency":
@@ -82,5 +82,10 @@ if __name__ == "__main__":
     parser.add_argument("--name", required=True)
     parser.add_argument("--windows", nargs="+", required=True)
     parser.add_argument("--seconds", type=int, required=True)
+    parser.add_argument("--from-s", type=float, default=0.0, help="of the measured part, for faults that came later")
     given = parser.parse_args()
-    print(trim(Run.open(given.run), given.folder, given.name, given.windows, given.seconds))
+    opened = Run.open(given.run)
+    start_ns = opened.windows[0].measured_from_ns + round(given.from_s * SECOND_NS)
+    if given.from_s:
+        opened = opened.narrowed(start_ns, opened.windows[0].measured_until_ns)
+    print(trim(opened, given.folder, given.name, given.windows, given.seconds))
