@@ -20,6 +20,7 @@ import yaml
 
 from alerts.drill import TOLD_WITHIN_S, Drill, Outcome, Told, is_resolved, judge, read_drill
 from alerts.slo import BURNS
+from alerts.subscribers import dead_man
 from alerts.subscribers.notice import alerts_of
 from deploy.cluster import Cluster, ClusterError
 from deploy.faults.fault import FaultError, inflicted
@@ -30,6 +31,7 @@ from target_system.slo import bad_share
 
 PAGE_TIME_SCALE, TICKET_TIME_SCALE = 60.0, 1_440.0
 TIME_SCALES = {"page": PAGE_TIME_SCALE, "ticket": TICKET_TIME_SCALE}
+DEAD_MAN_WITHIN_S = 10.0
 SETTLE_DEADLINE_S = 120.0
 LINGER_S = 2.0
 POLL_S = 0.05
@@ -149,7 +151,9 @@ class Stage:
 
 
 def predicted_s(name: str, drill: Drill) -> float:
-    """Threshold alerts: `for` and 3 s at most. Burn-rate alerts: theory."""
+    """Threshold alerts: `for` and 3 s at most. Burn-rate alerts: theory. The dead-man: 10 s at most."""
+    if drill.timeline.alert == dead_man.NAME:
+        return DEAD_MAN_WITHIN_S
     rule = yaml.safe_load((RULES / f"{name}.yml").read_text())["groups"][0]["rules"][0]
     for burning in BURNS:
         if burning.name == name and drill.bad_share:
