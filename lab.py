@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from loadgen.record import Run
 
 TELEMETRY_CAMPAIGN = ROOT / "loadgen" / "campaigns" / "telemetry.yaml"
+PREDICT_CAMPAIGNS = [ROOT / "loadgen" / "campaigns" / f"predict_{part}.yaml" for part in ("base", "held_out")]
 QUICK_CAMPAIGN = ROOT / "loadgen" / "campaigns" / "quick.yaml"
 
 app = typer.Typer(
@@ -252,6 +253,33 @@ def bench_telemetry(short: Short = False, as_json: AsJson = False) -> None:
         as_json,
     )
     raise typer.Exit(exit_code(finished))
+
+
+@bench.command("predict")
+def bench_predict(
+    base: Annotated[Path | None, typer.Option(help="A sealed run of predict_base, instead of a new one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Predict twelve configurations from one run, write that down, measure them, and compare. Some six minutes."""
+    from analysis import predicted
+    from analysis.predict import Target, model_of, predict
+    from loadgen.campaign import Campaign
+    from loadgen.record import Run
+
+    first, held_out = PREDICT_CAMPAIGNS
+    with exit_codes():
+        opened = Run.open(base) if base else run_and_report(first, short=False)[0]
+        model = model_of(opened)
+        targets = [Target(w.topology, w.load.users, w.load.think_time_s) for w in Campaign.read(held_out).plan()]
+        foretold = predicted.document(opened, [predict(model, target) for target in targets])
+        written = predicted.write(RUNS_DIRECTORY / "predictions", foretold)
+    say(f"written before: {written}")
+    measured, _ = run_and_report(held_out, short=False, prediction=foretold["sha256"])
+    found = predicted.scores(predicted.compared(foretold, measured))
+    shown = {name: figure for name, figure in found.items() if name != "rows"}
+    print_figures({**shown, "run": measured.id, "valid": measured.valid and opened.valid}, as_json=False)
+    if as_json:
+        print_json({**found, "base": opened.id, "run": measured.id, "valid": measured.valid and opened.valid})
 
 
 @app.command()

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from analysis.calibration import PredictionError, points
 from analysis.predict import Prediction, Target
 from deploy.topology import Topology
@@ -129,3 +131,16 @@ def target(run: Run, changes: Mapping[str, Any], users: int | None, rate_per_s: 
     best = max(seen, key=lambda point: point.orders_per_s)
     topology: Topology = best.topology.with_overrides(changes)
     return Target(topology, users or best.users, best.think_s / best.commands_per_order, rate_per_s)
+
+
+def scores(rows: Sequence[Comparison]) -> dict[str, Any]:
+    """Of predictions against their measurements: errors of throughput, and how often and how wide the interval is."""
+    errors = [row.error for row in rows]
+    return {
+        "configurations": len(rows),
+        "median_error": round(float(np.median(errors)), 4),
+        "p90_error": round(float(np.percentile(errors, 90)), 4),
+        "interval_coverage": round(float(np.mean([row.covered for row in rows])), 4),
+        "median_interval_width": round(float(np.median([(r.high - r.low) / r.predicted_per_s for r in rows])), 4),
+        "rows": [{**asdict(row), "error": round(row.error, 4), "covered": row.covered} for row in rows],
+    }

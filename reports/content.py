@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
-from analysis import gates, measured, saturation, scaling, slo, validity
+from analysis import calibration, gates, measured, predict, predicted, saturation, scaling, slo, validity, whatif
 from analysis.bottleneck import Limit, Verdict, label
 from analysis.demand import bounds_of, modelled_per_s
 from analysis.finding import Figure
@@ -49,6 +49,7 @@ def content(run: Run, verdict: Verdict) -> dict[str, Any]:
         "configurations": rows,
         "swept": scaling.swept(run),
         "usl": _usl(run),
+        "next_limits": _next_limits(run),
         "gates": [asdict(gate) for gate in gates.gates(run)] if run.valid else [],
         "search": _search(run),
         "reconciliation": run.reconciliation,
@@ -216,6 +217,19 @@ def _usl(run: Run) -> dict[str, Any] | None:
         "peak_n": fitted.peak_n if np.isfinite(fitted.peak_n) else None,
         "curve": [[float(n), fitted.throughput(n)] for n in across],
     }
+
+
+def _next_limits(run: Run) -> dict[str, Any] | None:
+    """What the model of the run says of going on, or why it refuses; None where the run gives it too little to say."""
+    if not run.valid or len(calibration.points(run)) < calibration.CONFIGURATIONS_MIN:
+        return None
+    try:
+        start = predicted.target(run, {}, None)
+        model = predict.model_of(run, start.topology)
+        predict.predict(model, start)
+    except calibration.PredictionError as error:
+        return {"refused": str(error), "steps": [], "roadmap": []}
+    return {"refused": None, "error": model.error, **whatif.document(model, start)}
 
 
 def _beside_the_seed(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

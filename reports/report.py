@@ -1,4 +1,4 @@
-"""Writes what a run has to say beside it: `<run>.report/` with report.html, report.json, findings.json and gates.xml.
+"""Writes what a run has to say beside it, in `<run>.report/`: report.html, .md and .json, findings.json, gates.xml.
 
 The sealed folder is never edited. The page can be written again at any time, from the run alone.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from analysis.bottleneck import verdict
 from analysis.gates import gates
 from loadgen.record import Run
-from reports import junit
+from reports import junit, markdown
 from reports.content import content
 from reports.html import render
 
@@ -30,6 +30,7 @@ def write(run_path: Path) -> Path:
     junit.write(run, gates(run) if run.valid else [], folder / "gates.xml")
     page = folder / "report.html"
     page.write_text(render(data))
+    (folder / "report.md").write_text(markdown.render(data))
     return page
 
 
