@@ -270,7 +270,7 @@ def bench_predict(
     with exit_codes():
         opened = Run.open(base) if base else run_and_report(first, short=False)[0]
         model = model_of(opened)
-        targets = [Target(w.topology, w.load.users, w.load.think_time_s) for w in Campaign.read(held_out).plan()]
+        targets = [Target(w.topology, w.load.users or 0, w.load.think_time_s) for w in Campaign.read(held_out).plan()]
         foretold = predicted.document(opened, [predict(model, target) for target in targets])
         written = predicted.write(RUNS_DIRECTORY / "predictions", foretold)
     say(f"written before: {written}")
