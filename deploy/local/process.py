@@ -61,8 +61,9 @@ class Process:
         self.state = PartState.STOPPED
 
     async def restart(self, grace_s: float) -> None:
-        """Ends it in order, starts it anew and waits until it answers. Raises PartFailed; then it stays down."""
-        await self.stop(grace_s)
+        """Ends it in order, starts it anew and waits until it answers; one that does not live is not waited for.
+        Raises PartFailed; then it stays down."""
+        await self.stop(grace_s if await lives(self.spec.alive) else 0.0)
         self.restarts += 1
         await self.start()
         self._tell(EventKind.RESTARTED, "as asked", "")
