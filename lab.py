@@ -87,6 +87,7 @@ bench.command("stall")(loadgen.bench_stall)
 bench.command("validity")(loadgen.bench_validity)
 bench.command("gateway")(loadgen.bench_gateway)
 bench.command("overload")(loadgen.bench_overload)
+bench.command("detection")(loadgen.bench_detection)
 
 LEVERS_TRIED = 3
 """By a proof that is to end within five minutes."""
@@ -246,6 +247,14 @@ def bench_telemetry(short: Short = False, as_json: AsJson = False) -> None:
             "ci95": [round(whole.ci95.low, 4), round(whole.ci95.high, 4)],
             "p99_added_ms": round(whole.p99_added_ms, 2),
             "pillars": {name: round(each.throughput_loss, 4) for name, each in cost.pillars.items()},
+            "pillars_ci95": {
+                name: [round(each.ci95.low, 4), round(each.ci95.high, 4)] for name, each in cost.pillars.items()
+            },
+            "gateway_us": {
+                "all": round(whole.gateway_us, 1),
+                **{name: round(each.gateway_us, 1) for name, each in cost.pillars.items()},
+                "none": round(cost.off_gateway_us, 1),
+            },
             "backends_cpu_share": round(cost.backends_share, 4),
             "blocks": cost.blocks,
             "run": finished.id,

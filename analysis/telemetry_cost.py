@@ -2,11 +2,12 @@
 
 Every repetition is a block that loads each setting once, so what drifts, drifts under all of them: the loss is the mean
 of the blocks' own ratios, its interval Student's t over the blocks. With closed-loop users at saturation a lost order a
-second is lost capacity.
+second is lost capacity. The gateway's CPU for each order says the same of the gateway alone, by another instrument.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,8 @@ class Cost:
     throughput_loss: float
     ci95: Interval
     p99_added_ms: float
+    gateway_us: float
+    """CPU of the gateway for each order; `off_gateway_us` is what it is without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class TelemetryCost:
     pillars: dict[str, Cost]
     """By setting of the gateways' signals: all, metrics, traces, logs."""
     blocks: int
+    off_gateway_us: float
     backends_share: float
     """CPU of the servers beside the path, as a share of all CPU an order costs on the path and beside it."""
 
@@ -55,6 +59,7 @@ def telemetry_cost(run: Run) -> TelemetryCost:
     return TelemetryCost(
         pillars={setting: _cost(run, found, off) for setting, found in by_setting.items()},
         blocks=len(off.windows),
+        off_gateway_us=_gateway_us(run, off),
         backends_share=_backends_share(loads(run, by_setting[ALL])),
     )
 
@@ -65,7 +70,17 @@ def _cost(run: Run, with_it: Configuration, without: Configuration) -> Cost:
     added = [
         run.latency(on).get_value_at_percentile(99) - run.latency(off).get_value_at_percentile(99) for on, off in pairs
     ]
-    return Cost(float(np.mean(losses)), intervals.over_repetitions(losses), float(np.mean(added)) / 1e6)
+    return Cost(
+        throughput_loss=float(np.mean(losses)),
+        ci95=intervals.over_repetitions(losses),
+        p99_added_ms=float(np.mean(added)) / 1e6,
+        gateway_us=_gateway_us(run, with_it),
+    )
+
+
+def _gateway_us(run: Run, configuration: Configuration) -> float:
+    found = loads(run, configuration).get("gateway")
+    return found.demand_us.value if found else math.nan
 
 
 def _backends_share(found: dict[str, Load]) -> float:

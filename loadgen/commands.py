@@ -135,6 +135,20 @@ def bench_overload(
         print_json(figures)
 
 
+def bench_detection(
+    steps: Annotated[int, typer.Option(min=1, help="How many steps of latency are planted, one after the other.")] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """How soon a step of a gateway's latency is seen in the live Prometheus. Exits 3 if p95 is above one second."""
+    from loadgen.bench.detection import measure
+
+    with exit_codes(), TemporaryDirectory() as scratch:
+        delays = measure(steps, Path(scratch) / "cluster", say)
+    print_figures(delays.document(), as_json)
+    if not delays.is_within_goal:
+        raise typer.Exit(Exit.CHECK_FAILED)
+
+
 def bench_validity(
     runs: Annotated[int, typer.Option(min=1, help="Of each: starved generators, healthy ones, slow systems.")] = 20,
     seconds_each: Annotated[int, typer.Option(min=2, help="How long each is loaded.")] = 3,

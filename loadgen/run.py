@@ -32,7 +32,7 @@ from loadgen.reconcile import reconcile_window, total
 from loadgen.record import DIFFERENCES, Invalidity, Window
 from loadgen.seal import RunWriter
 from loadgen.search import Step, course
-from loadgen.spans import SpanFile, log_lines, with_clients
+from loadgen.spans import SpanFile, log_lines, with_clients, with_front
 from loadgen.versions import versions
 from loadgen.window import Loaded, Progress, load
 
@@ -195,11 +195,13 @@ class _Run:
     def _record_traces(self, window: Window, acks: pa.Table) -> None:
         """What the traced orders of the window went through; nothing where no collector or no Loki runs."""
         spans = self.span_file.rows(window.name, window.started_ns, window.ended_ns)
-        self.writer.append("spans", with_clients(spans, acks))
+        lines: list[dict[str, Any]] = []
         with contextlib.suppress(ClusterError):  # without Loki there is no such address
             loki = f"http://{self.cluster.address('loki')}"
             traces = {span["trace_id"] for span in spans}
-            self.writer.append("log_lines", log_lines(loki, window.name, traces, window.started_ns, window.ended_ns))
+            lines = log_lines(loki, window.name, traces, window.started_ns, window.ended_ns)
+        self.writer.append("spans", with_front(with_clients(spans, acks), lines))
+        self.writer.append("log_lines", lines)
 
     def close(self) -> None:
         """The documents, once the last window is in."""

@@ -2,7 +2,8 @@
 
 The gateway knows an order from its request's head to its answer. What lies around that, from the moment the client
 meant to send, is in the generator's acknowledgements; both name the order, so the client's span is made here and costs
-the generator nothing while it measures. Wall clock nanoseconds throughout.
+the generator nothing while it measures. HAProxy's are made of its log lines about traced orders. Wall clock
+nanoseconds throughout.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ LINES_MAX = 5_000
 SLICE_NS = 5_000_000_000
 ROOT = "order"
 CLIENT, LATE = "client", "client.late"
+FORWARDED, FRONT, FRONT_QUEUED = "forwarded", "haproxy", "haproxy.queued"
 
 
 class SpanFile:
@@ -82,8 +84,8 @@ def with_clients(spans: list[dict[str, Any]], acks: pa.Table) -> list[dict[str, 
         if ack is None:
             found.append(span)
             continue
-        client = _client_span(span, CLIENT, ack["intended_ns"], ack["answered_ns"], "")
-        late = _client_span(span, LATE, ack["intended_ns"], ack["sent_ns"], client["span_id"])
+        client = _around(span, CLIENT, "generator", ack["intended_ns"], ack["answered_ns"], "")
+        late = _around(span, LATE, "generator", ack["intended_ns"], ack["sent_ns"], client["span_id"])
         found += [client, late, {**span, "parent_id": client["span_id"]}]
     return found
 
@@ -95,11 +97,32 @@ def _identity(span: dict[str, Any]) -> tuple[int, str | int]:
     return attributes.get("account", 0), attributes.get("client_order_id" if is_new else "order_id", "")
 
 
-def _client_span(order: dict[str, Any], name: str, start_ns: int, end_ns: int, parent_id: str) -> dict[str, Any]:
+def with_front(spans: list[dict[str, Any]], lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The spans, and HAProxy's between the client's and the gateway's, with the wait for a place at a gateway."""
+    told = (json.loads(line["line"]) for line in lines if line["component"] == FRONT)
+    forwarded = {line["span_id"]: line for line in told if line["event"] == FORWARDED}
+    found = []
+    for span in spans:
+        line = forwarded.get(span["span_id"])
+        if line is None:
+            found.append(span)
+            continue
+        came_ns = line["came_us"] * 1_000
+        front = _around(span, FRONT, FRONT, came_ns, line["ts"], span["parent_id"])
+        found += [front, {**span, "parent_id": front["span_id"]}]
+        if line["queued_ms"] > 0:
+            taken_ns = came_ns + line["queued_ms"] * 1_000_000
+            found.append(_around(span, FRONT_QUEUED, FRONT, came_ns, taken_ns, front["span_id"]))
+    return found
+
+
+def _around(
+    order: dict[str, Any], name: str, component: str, start_ns: int, end_ns: int, parent_id: str
+) -> dict[str, Any]:
     span_id = blake2b(f"{order['span_id']}/{name}".encode(), digest_size=8).hexdigest()
     return {
-        **order, "span_id": span_id, "parent_id": parent_id, "name": name, "component": "generator",
-        "instance": "generator", "start_ns": start_ns, "end_ns": end_ns, "attributes": "{}",
+        **order, "span_id": span_id, "parent_id": parent_id, "name": name, "component": component,
+        "instance": component, "start_ns": start_ns, "end_ns": end_ns, "attributes": "{}",
     }  # fmt: skip
 
 

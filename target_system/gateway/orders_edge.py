@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-
-from opentelemetry.trace import Span
 
 from target_system.gateway import commands, replies
 from target_system.gateway.answers import TRADING, reply_to
@@ -22,8 +21,8 @@ from target_system.proto import engine_pb2 as pb
 from target_system.risk.desk import RiskDesk
 from target_system.risk.limits import Breach, Order
 from target_system.risk.portfolio import PortfolioAway
-from target_system.telemetry import Telemetry, log_fields
-from target_system.tracing import OrderTracer, Stage, trace_parent_of
+from target_system.telemetry import Telemetry
+from target_system.tracing import OrderTracer, Root, Stage
 
 PLACE = "POST /v1/orders"
 CANCEL = "DELETE /v1/orders/{id}"
@@ -135,22 +134,21 @@ class OrdersEdge:
         account = None
         stamps = Stamps(began)
         wall_ns = time.time_ns() - (time.monotonic_ns() - began)
-        span = self._tracer.start(header_of(headers, b"traceparent"), wall_ns)
+        root = self._tracer.start(header_of(headers, b"traceparent"), wall_ns)
         try:
             account = await (who or self._access.account_of)(key_in(headers))
             if account is None:
                 reply = replies.unauthenticated() if who is None else replies.not_an_operator()
             else:
                 command = compose(account)
-                reply = await self._execute(command, stamps, trace_parent_of(span) if span else b"", status)
+                reply = await self._execute(command, stamps, root.trace_parent if root else b"", status)
         except Malformed as error:
             reply = replies.malformed(str(error))
         except LedgerAway as error:
             reply = replies.unavailable("ledger-away", f"the ledger could not be asked: {error}")
         finally:
             self._work.in_flight -= 1
-        self._tell(endpoint, account, stamps, reply, span, wall_ns)
-        return reply
+        return self._told(endpoint, account, stamps, reply, root, wall_ns)
 
     async def _execute(
         self, command: pb.Command | list[Fault] | Reply, stamps: Stamps, trace: bytes, status: int
@@ -193,38 +191,40 @@ class OrdersEdge:
             self._telemetry.metrics.get("gateway_risk_refusals_total", breach.reason).inc()
         return replies.risk(found)
 
-    def _tell(
-        self, endpoint: str, account: int | None, stamps: Stamps, reply: Reply, span: Span | None, wall_ns: int
-    ) -> None:
+    def _told(
+        self, endpoint: str, account: int | None, stamps: Stamps, reply: Reply, root: Root | None, wall_ns: int
+    ) -> Reply:
+        """Metrics, line and spans of an order that is done; the reply to one that is traced names its trace."""
         fields: dict[str, object] = {"endpoint": endpoint, "account": account, "status": reply.status, **reply.logged}
         ended = time.monotonic_ns()
-        span = span or self._tracer.start_late(wall_ns, ended - stamps.began, reply.status)
-        traced = {"trace_id": f"{span.get_span_context().trace_id:032x}"} if span is not None else None
+        root = root or self._tracer.start_late(wall_ns, ended - stamps.began, reply.status)
+        traced = {"trace_id": root.trace_id} if root else None
         last = stamps.began
         stages = []
-        for name, at in (
-            ("validate", stamps.validated), ("engine", stamps.sequenced), ("ledger", stamps.recorded),
-            ("publish", stamps.published),
+        for name, microseconds, at in (
+            ("validate", "validate_us", stamps.validated), ("engine", "engine_us", stamps.sequenced),
+            ("ledger", "ledger_us", stamps.recorded), ("publish", "publish_us", stamps.published),
         ):  # fmt: skip
             if not at:
                 break
             self._stages[name]((at - last) * 1e-9, traced)
-            fields[f"{name}_us"] = (at - last) // 1000
+            fields[microseconds] = (at - last) // 1000
             stages.append((name, last, at))
             last = at
         fields["total_us"] = (ended - stamps.began) // 1000
         if stamps.recorded:
             self._ledger_wait(stamps.ledger_waited_ns * 1e-9)
-        if span is not None:
-            fields |= traced or {}
+        if root:
             to_wall = wall_ns - stamps.began
             spans = [
                 Stage(n, a + to_wall, b + to_wall, within(stamps, n, a + to_wall, b + to_wall)) for n, a, b in stages
             ]
             named = {name: fields[name] for name in (*TRACED, "status") if fields.get(name) is not None}
-            self._tracer.finish(span, ended + to_wall, spans, named)
-        if self._telemetry.logs_orders:
-            self._telemetry.log.info("order", **log_fields("order", fields))
+            self._tracer.finish(root, ended + to_wall, spans, named)
+            fields["trace_id"] = root.trace_id
+            reply = dataclasses.replace(reply, headers=(*reply.headers, (b"traceresponse", root.trace_parent)))
+        self._telemetry.log_order(fields)
+        return reply
 
 
 def within(stamps: Stamps, stage: str, start_ns: int, end_ns: int) -> tuple[Stage, ...]:

@@ -35,7 +35,10 @@ class Gateway:
         self.settings = settings
         self.telemetry = Telemetry("gateway", settings.name, out, settings.signals)
         exporter = otlp_exporter(settings.otlp_endpoint if settings.signals in ("all", "traces") else None)
-        self.tracer = OrderTracer("gateway", settings.name, exporter, settings.trace_ratio, settings.trace_slow_ms)
+        spans_dropped = self.telemetry.metrics.get("gateway_spans_dropped_total").inc
+        self.tracer = OrderTracer(
+            "gateway", settings.name, exporter, settings.trace_ratio, settings.trace_slow_ms, spans_dropped
+        )
         self.work = Work(settings.in_flight_max)
         self.crash = CrashPoints(settings.crash_at)
         ledger_s, redis_s, read_s = (
@@ -87,10 +90,10 @@ class Gateway:
     async def start(self) -> None:
         for shard in self.shards:
             shard.start()
-        lag = self.telemetry.metrics.get("gateway_event_loop_lag_seconds")
-        self._tasks = [
-            asyncio.create_task(work) for work in (self.engine.run(), self.follower.run(), watch_event_loop(lag))
-        ]
+        self._tasks = [asyncio.create_task(work) for work in (self.engine.run(), self.follower.run())]
+        if self.telemetry.metrics.is_on:
+            lag = self.telemetry.metrics.get("gateway_event_loop_lag_seconds")
+            self._tasks.append(asyncio.create_task(watch_event_loop(lag)))
         self.telemetry.log.info("started", host=self.settings.host, port=self.settings.port)
 
     async def stop(self) -> None:

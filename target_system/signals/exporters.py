@@ -1,6 +1,6 @@
 """What Debian's exporters and HAProxy say and the lab reads; only these are kept in a run's record."""
 
-from target_system.signals.kinds import COUNTER, GAUGE, Metric
+from target_system.signals.kinds import COUNTER, GAUGE, LogEvent, Metric, Span
 
 METRICS: tuple[Metric, ...] = (
     Metric("up", GAUGE, "bool", "prometheus", "1 if the last scrape of the target succeeded"),
@@ -89,4 +89,18 @@ METRICS: tuple[Metric, ...] = (
         "of a part, voluntary or not",
         ("ctxswitchtype",),
     ),
+)
+
+LOG_EVENTS: tuple[LogEvent, ...] = (
+    LogEvent(
+        "forwarded",
+        "haproxy",
+        "a request whose order is traced: when it came, and its wait for a place at a gateway",
+        ("trace_id", "span_id", "came_us", "queued_ms", "connect_ms", "server", "status", "retries"),
+    ),
+)
+
+SPANS: tuple[Span, ...] = (
+    Span("haproxy", "haproxy", "a request in HAProxy, from its head to the end of its answer"),
+    Span("haproxy.queued", "haproxy", "of it, the wait for a place at a gateway"),
 )

@@ -111,6 +111,9 @@ METRICS: tuple[Metric, ...] = (
         "gateway",
         "log lines lost because the writer could not keep up",
     ),
+    Metric(
+        "gateway_spans_dropped_total", COUNTER, "spans", "gateway", "spans lost because the collector is away or slow"
+    ),
 )
 
 LOG_EVENTS: tuple[LogEvent, ...] = (

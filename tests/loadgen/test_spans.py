@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from loadgen.layout import TABLES
-from loadgen.spans import SpanFile, with_clients
+from loadgen.spans import SpanFile, with_clients, with_front
 
 
 def exported(name: str, start_ns: int, **attributes: Any) -> str:
@@ -75,3 +75,23 @@ def test_an_order_hangs_under_its_client_from_the_intended_send_time(
 def test_an_order_of_somebody_else_keeps_its_own_root(tmp_path: Path) -> None:
     spans = order(tmp_path, endpoint="POST /v1/orders", client_order_id="another")
     assert with_clients(spans, acks()) == spans
+
+
+def test_haproxy_stands_between_the_client_and_the_gateway(tmp_path: Path) -> None:
+    spans = with_clients(order(tmp_path, endpoint="POST /v1/orders", client_order_id="c-1"), acks())
+    client, _, whole = spans
+    said = {
+        "ts": 2_130_000, "event": "forwarded", "span_id": whole["span_id"], "came_us": 70, "queued_ms": 1,
+    }  # fmt: skip
+    lines = [
+        {"component": "haproxy", "line": json.dumps(said)},
+        {"component": "gateway", "line": "{}"},
+    ]
+    _, _, front, below, queued = with_front(spans, lines)
+    assert (front["name"], front["parent_id"], front["start_ns"], front["end_ns"]) == (
+        "haproxy", client["span_id"], 70_000, 2_130_000,
+    )  # fmt: skip
+    assert below == {**whole, "parent_id": front["span_id"]}
+    assert (queued["name"], queued["parent_id"]) == ("haproxy.queued", front["span_id"])
+    assert (queued["start_ns"], queued["end_ns"]) == (70_000, 1_070_000)
+    assert with_front(spans, []) == spans

@@ -1,0 +1,109 @@
+"""How soon Prometheus shows that a gateway has become slow: steps of latency planted in a live cluster under load.
+
+A step is `latency` on the gateway's link to the ledger. It counts as seen when the gateway's mean latency over its last
+scrapes, asked of Prometheus again and again, has climbed past half of the step. The time runs from before the fault is
+asked for until that answer is there, so it holds the fault's own start, the scrape, and the question.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+import numpy as np
+
+from deploy.cluster import Cluster
+from deploy.faults.network import Latency
+from loadgen.campaign import Campaign
+from loadgen.steady import steady_load
+
+Say = Callable[[str], None]
+
+GOAL_S = 1.0
+STEP_MS = 50
+WINDOW_MS = 600
+"""Two scrapes at least, at four a second."""
+MEAN = "max by (instance) (rate(gateway_request_seconds_sum[{0}ms]) / rate(gateway_request_seconds_count[{0}ms]))"
+POLL_S = 0.02
+PHASE_MAX_S = 1.0
+"""Steps must not march in time with the scrapes."""
+DEADLINE_S = 10.0
+CAMPAIGN = Campaign.model_validate({
+    "name": "detection", "title": "Steps of latency", "topology": "unbounded",
+    "overrides": {"gateways": 1, "links": ["gateway-ledger"]},
+    "load": {"users": 16, "think_time_s": 0.02, "warm_up_s": 0, "duration_s": 3600, "timeout_s": 5},
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """Of each step, in seconds; one that was not seen within the deadline counts as endless."""
+
+    seconds: Sequence[float]
+
+    @property
+    def is_within_goal(self) -> bool:
+        return float(np.quantile(self.seconds, 0.95, method="higher")) <= GOAL_S
+
+    def document(self) -> dict[str, Any]:
+        p50, p95 = (float(np.quantile(self.seconds, q, method="higher")) for q in (0.5, 0.95))
+        return {
+            "steps": len(self.seconds), "p50_s": round(p50, 3), "p95_s": round(p95, 3),
+            "max_s": round(max(self.seconds), 3), "goal_p95_s": GOAL_S, "step_ms": STEP_MS, "window_ms": WINDOW_MS,
+            "seconds": [round(value, 3) for value in self.seconds],
+        }  # fmt: skip
+
+
+def measure(steps: int, directory: Path, say: Say) -> Delays:
+    """Raises ClusterError, GeneratorError, FaultError."""
+    topology = CAMPAIGN.plan()[0].topology
+    draw = random.Random(CAMPAIGN.seed)
+    say("starting a cluster and loading it")
+    with Cluster.up(topology, directory) as cluster, TemporaryDirectory() as folder:
+        cluster.await_scraped()
+        prometheus = f"http://{cluster.address('prometheus')}"
+        with (
+            steady_load(cluster, CAMPAIGN, "detection", Path(folder) / "receipts", Path(folder) / "log"),
+            httpx.Client(base_url=prometheus, trust_env=False) as client,
+        ):
+            _until(lambda: mean_s(client) is not None)
+            time.sleep(2 * PHASE_MAX_S)
+            calm_s = mean_s(client) or 0.0
+            found = []
+            for number in range(1, steps + 1):
+                time.sleep(draw.uniform(0, PHASE_MAX_S))
+                found.append(_delay_s(cluster, client, calm_s + STEP_MS / 2000))
+                say(f"step {number} of {steps}: seen after {found[-1]:.3f} s")
+    return Delays(found)
+
+
+def _delay_s(cluster: Cluster, client: httpx.Client, above_s: float) -> float:
+    """One step; back when the calm is seen again."""
+    began = time.monotonic()
+    with Latency(link="gateway-ledger", latency_ms=STEP_MS).applied(cluster):
+        seen = _until(lambda: (mean_s(client) or 0.0) > above_s)
+        delay_s = time.monotonic() - began if seen else float("inf")
+    _until(lambda: (mean_s(client) or above_s) < above_s)
+    return delay_s
+
+
+def mean_s(client: httpx.Client) -> float | None:
+    """The slowest gateway's mean latency now; None where Prometheus has none."""
+    answer = client.get("/api/v1/query", params={"query": MEAN.format(WINDOW_MS)}).raise_for_status().json()
+    values = [float(series["value"][1]) for series in answer["data"]["result"]]
+    return max((value for value in values if value == value), default=None)
+
+
+def _until(is_so: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + DEADLINE_S
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
