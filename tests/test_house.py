@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from target_system import signals
+from target_system.signals.page import page
 
 ROOT = Path(__file__).parent.parent
 
@@ -183,6 +184,11 @@ def test_every_command_is_in_the_command_reference_with_its_help() -> None:
 
     reference = (ROOT / "docs/reference/commands.md").read_text()
     assert lab.command_reference() == reference, "run: lab reference > docs/reference/commands.md"
+
+
+def test_every_signal_is_on_its_reference_page_as_declared() -> None:
+    reference = (ROOT / "docs/reference/signals.md").read_text()
+    assert page() == reference, "run: python -m target_system.signals.page > docs/reference/signals.md"
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,9 @@ class OrdersEdge:
         self, endpoint: str, account: int | None, stamps: Stamps, reply: Reply, root: Root | None, wall_ns: int
     ) -> Reply:
         """Metrics, line and spans of an order that is done; the reply to one that is traced names its trace."""
-        fields: dict[str, object] = {"endpoint": endpoint, "account": account, "status": reply.status, **reply.logged}
+        fields: dict[str, object] = {"endpoint": endpoint, "status": reply.status, **reply.logged}
+        if account is not None:
+            fields["account"] = account
         ended = time.monotonic_ns()
         root = root or self._tracer.start_late(wall_ns, ended - stamps.began, reply.status)
         traced = {"trace_id": root.trace_id} if root else None
