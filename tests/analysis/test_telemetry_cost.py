@@ -33,6 +33,12 @@ def test_the_servers_share_counts_neither_the_generator_nor_the_supervisor(tmp_p
     assert telemetry_cost(compared(tmp_path)).backends_share == pytest.approx(0.2)
 
 
+def test_the_gateways_cpu_for_an_order_is_told_with_and_without(tmp_path: Path) -> None:
+    cost = telemetry_cost(compared(tmp_path))
+    assert cost.pillars["all"].gateway_us == pytest.approx(0.6e6 / 95)
+    assert cost.off_gateway_us == pytest.approx(0.6e6 / 100)
+
+
 def test_a_single_block_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="has one repetition"):
         telemetry_cost(compared(tmp_path, repetitions=1))

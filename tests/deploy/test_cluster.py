@@ -24,6 +24,7 @@ from websockets.sync.client import connect
 
 from deploy.cluster import Cluster, ClusterError, EventKind, PartState
 from deploy.topology import Topology
+from loadgen.bench import detection
 from loadgen.campaign import Campaign
 from loadgen.latency import acknowledgements, read_receipts
 from loadgen.spans import SpanFile, log_lines, with_clients, with_front
@@ -42,6 +43,7 @@ TOPOLOGY = Topology().with_overrides(
         "limits.per_key_per_s": None,
         "limits.total_per_s": None,
         "observability.sns": True,
+        "links": ["gateway-ledger"],
         "generator.cpu_cores": 0.2,
         "market_data.replicas": 1,
         "history.replicas": 1,
@@ -182,6 +184,11 @@ def planted_gaps(found: matrix.Arrived) -> Iterator[matrix.Arrived]:
     yield replace(found, series=found.series | {("engine_trades_total", "engine", frozenset({"symbol"}))})
     yield replace(found, lines=frozenset(each for each in found.lines if each[0] != "synchronised"))
     yield replace(found, spans=found.spans - {("haproxy.queued", "haproxy")})
+
+
+def test_a_gateway_that_becomes_slow_is_seen_in_prometheus(cluster: Cluster, tmp_path: Path) -> None:
+    seen = detection.planted(cluster, 1, tmp_path, lambda _: None)
+    assert seen.seconds[0] < detection.DEADLINE_S
 
 
 def test_every_series_says_which_component_and_instance_it_is_of(cluster: Cluster) -> None:
