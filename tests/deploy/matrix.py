@@ -57,7 +57,7 @@ def _of_metrics(arrived: Arrived, metrics: Iterable[Metric]) -> Iterator[str]:
 
 def _of_lines(arrived: Arrived, events: Iterable[LogEvent]) -> Iterator[str]:
     for event in events:
-        wanted = event.component
+        wanted = event.component.replace("_", "-")
         mine = [fields for name, of, fields in arrived.lines if (name, of) == (event.name, wanted)]
         if not mine:
             yield f"log event {event.name} of {wanted}: no line"
@@ -78,14 +78,14 @@ def series(cluster: Cluster, since_s: float) -> frozenset[tuple[str, str, frozen
 def lines(cluster: Cluster, events: Iterable[LogEvent], since_s: float) -> frozenset[tuple[str, str, frozenset[str]]]:
     """Of each event the last lines."""
     return frozenset(
-        (line["event"], line["component"], frozenset(line))
+        (event.name, component, frozenset(line))
         for event in events
-        for line in _lines(cluster, event, since_s)
+        for component, line in _lines(cluster, event, since_s)
     )
 
 
-def _lines(cluster: Cluster, event: LogEvent, since_s: float) -> Iterator[dict[str, Any]]:
+def _lines(cluster: Cluster, event: LogEvent, since_s: float) -> Iterator[tuple[str, dict[str, Any]]]:
     asked = {"query": f'{{service_name=~".+"}} | event="{event.name}"', "start": int(since_s * 1e9), "limit": 50}
     url = f"http://{cluster.address('loki')}/loki/api/v1/query_range?{urllib.parse.urlencode(asked)}"
     for stream in fetch(url)["data"]["result"]:
-        yield from (json.loads(line) for _, line in stream["values"])
+        yield from ((stream["stream"]["service_name"], json.loads(line)) for _, line in stream["values"])
