@@ -12,9 +12,9 @@ HEAD = """# Signals
 Generated: `python -m target_system.signals.page > docs/reference/signals.md`.
 
 Every series also says `component` and `instance`. A latency's buckets stand in a ratio of at most 1.5, so a quantile
-that Prometheus reads from them is at most 22 % off. Log lines are JSON with `ts` (nanoseconds; the engine: text), `level`,
-`component`, `instance`, `event` and the fields named here; in Loki the trace id is structured metadata. Spans are in a run's
-`spans.parquet`. How they hang together, and what they cost: [telemetry](../howto/telemetry.md)."""
+that Prometheus reads from them is at most 22 % off. Log lines are JSON with `ts` (nanoseconds; the engine: text),
+`level`, `component`, `instance`, `event` and the fields named here; in Loki the trace id is structured metadata. Spans
+are in a run's `spans.parquet`. How they hang together, and what they cost: [telemetry](../howto/telemetry.md)."""
 
 
 def page() -> str:
