@@ -69,6 +69,7 @@ BOARD = Board(
             "Red: the generator was the limit, the figures say nothing of the system.",
             'component="generator"',
             title="How full is the generator",
+            width=12,
         ),
         lines(
             "Turned away or failed",
@@ -80,7 +81,6 @@ BOARD = Board(
             },
             "What clients got that was no answer to their order.",
             "429: the throttle of the topology. 5xx: see the board Order path. 4xx: the load itself is wrong.",
-            width=12,
         ),
         lines(
             "Stolen by other machines",
@@ -88,7 +88,16 @@ BOARD = Board(
             {"stolen": rate_of("cluster_host_cpu_seconds_total", 'mode="steal"') + " / max(cluster_host_cores)"},
             "CPU time that the hypervisor gave to others.",
             "Above 2 % a run is invalid.",
-            width=12,
+        ),
+        lines(
+            "Telemetry lost",
+            "events/s",
+            {
+                "spans": rate_of("gateway_spans_dropped_total"),
+                "log lines of gateways": rate_of("gateway_log_lines_dropped_total"),
+            },
+            "Dropped so that no order waits for it.",
+            "Spans: the collector is away or slow. Lines: the gateway's log cannot be written.",
         ),
     ),
 )
