@@ -142,7 +142,7 @@ class Telemetry:
         ).bind()
 
     def log_order(self, fields: Mapping[str, object]) -> None:
-        """The line that each order gets: as `log.info("order", ...)` writes it, for a third of structlog's 4.6 µs."""
+        """The line that each order gets: as `log.info("order", ...)` writes it, for a third of structlog's 4.3 µs."""
         if not self.logs_orders:
             return
         if not fields.keys() <= ORDER_FIELDS:
