@@ -6,12 +6,11 @@ pandas and locust take a second each to load. How commands speak and exit: deplo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -25,6 +24,7 @@ from deploy.console import (
     RUNS_DIRECTORY,
     AsJson,
     Exit,
+    command_reference,
     exit_codes,
     people,
     print_figures,
@@ -35,8 +35,7 @@ from loadgen import commands as loadgen
 from reports import commands as reports
 
 if TYPE_CHECKING:
-    from typer.core import TyperGroup
-
+    from analysis.locator import Planted
     from loadgen.campaign import Campaign
     from loadgen.live import Show
     from loadgen.record import Run
@@ -159,16 +158,19 @@ def run(
 @app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="A sealed run, runs/<id>.")],
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also as PDF, printed by Chromium.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the report of a sealed run again: HTML and JSON beside the run."""
+    """Write the report of a sealed run again: HTML, Markdown and JSON beside the run."""
     from loadgen.record import Run
+    from reports.pdf import printed
     from reports.report import write
 
     with exit_codes():
         opened = Run.open(run)
         path = write(run)
         boards.draw_beside(run)
+        path = printed(path) if pdf else path
     people.print(f"report: {path}")
     if as_json:
         print_json({**document(opened), "report": str(path)})
@@ -199,7 +201,11 @@ def trace(
 @bench.command("locator")
 def bench_locator(
     cases: Annotated[str, typer.Option(help="Names of cases, with commas between.", show_default="all")] = "",
-    seeds: Annotated[int, typer.Option(min=1, help="How often each case is planted, with another seed.")] = 1,
+    full: Annotated[
+        bool, typer.Option("--full", help="All three severities, not the middle one; 60 healthy parts, not 18.")
+    ] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="How often each case is planted, in another order.")] = 1,
+    first_seed: Annotated[int, typer.Option(min=1, help="Where the seeds begin: to go on with --keep.")] = 1,
     keep: Annotated[
         Path | None, typer.Option(help="Keep the runs in this folder, and judge those that lie there as well.")
     ] = None,
@@ -207,29 +213,41 @@ def bench_locator(
     as_json: AsJson = False,
 ) -> None:
     """Plant limits on purpose, one after the other, and score who names them: the locator, and four baselines."""
-    from analysis.locator import Planted, judged, scored
-    from loadgen.bench import locator
+    from analysis.locator import judged, scored
+    from loadgen.bench import locator, planted
     from loadgen.record import Run
 
     not_run: list[str] = []
     with exit_codes(), TemporaryDirectory() as scratch:
         runs = keep or Path(scratch) / "runs"
-        planted = locator.chosen([name for name in cases.split(",") if name])
-        for seed in () if only_judge else range(1, seeds + 1):
-            not_run += locator.run_cases(planted, runs, CLUSTER_DIRECTORY, seed, say)
+        chosen = planted.chosen([name for name in cases.split(",") if name])
+        severities = range(planted.SEVERITIES) if full else [planted.SEVERITIES // 2]
+        for seed in () if only_judge else range(first_seed, first_seed + seeds):
+            sessions = locator.sessions(chosen, severities, seed, parts=10 if full else 3)
+            not_run += locator.run_sessions(sessions, runs, CLUSTER_DIRECTORY, seed, say)
         rows = []
-        for run in (Run.open(path.parent) for path in sorted(runs.glob("*/manifest.json"))):
-            case = locator.case_of(run.campaign["name"])
-            if case in planted and case is not None:
-                is_held_out = case.pair in locator.HELD_OUT
-                rows.append(judged(
-                    Planted(case.name, case.component, case.mechanism, is_held_out, run, locator.parts_s(case))
-                ))  # fmt: skip
-                say(f"{case.name}: {rows[-1].said}")
+        for path in sorted(runs.glob("*/manifest.json")):
+            for each in planted_in(Run.open(path.parent)):
+                if each.case in {case.name for case in chosen}:
+                    rows.append(judged(each))
+                    say(f"{each.case}/{each.severity}: {rows[-1].said}")
     found = scored(rows, not_run)
     people.print_json(data=found)
     if as_json:
         print_json(found)
+
+
+def planted_in(run: Run) -> list[Planted]:
+    """What the locator's bench planted in a run of its own."""
+    from analysis.locator import Planted
+    from loadgen.bench.locator import segments
+
+    window = run.windows[0]
+    found = segments(run.campaign, run.events, (window.measured_from_ns, window.measured_until_ns))
+    return [
+        Planted(each.case.name, each.severity, each.case.truths, each.case.is_held_out, run, each.parts_ns)
+        for each in found
+    ]
 
 
 @bench.command("telemetry")
@@ -302,7 +320,7 @@ def demo() -> None:
 @app.command()
 def reference() -> None:
     """Print the reference of all commands, as in docs/reference/commands.md."""
-    print(command_reference(), end="")
+    print(command_reference(app), end="")
 
 
 def run_and_report(
@@ -338,15 +356,14 @@ def proven(campaign: Campaign, passive: Run, how: Proving, show: Show) -> Path:
     """The sealed run of a proof: levers turned under load, chosen by what the campaign's own run suggests."""
     from analysis.measured import configurations
     from analysis.proving import likeliest
-    from deploy.levers import available
     from loadgen.campaign import configuration_name
-    from loadgen.prove import proof_of, window_to_prove
+    from loadgen.prove import levers_of, proof_of, window_to_prove
     from loadgen.run import run_campaign
 
     carried = {each.name: each for each in configurations(passive)}
     best = max(carried.values(), key=lambda each: each.orders_per_s.value)
     window = window_to_prove(campaign, best.name)
-    levers = {lever.name: lever for lever in available(window.topology, campaign.standing)}
+    levers = levers_of(campaign, window)
     names = likeliest(passive, carried[configuration_name(window.parameters)], list(levers))
     chosen = [levers[name] for name in (names if how is Proving.FULL else names[:LEVERS_TRIED])]
     say(f"proving {window.name}: turning {', '.join(lever.name for lever in chosen)}")
@@ -373,24 +390,6 @@ def exit_code(run: Run) -> Exit:
     if not run.valid:
         return Exit.INVALID_RUN
     return Exit.PASS if all(gate.passed for gate in gates(run)) else Exit.CHECK_FAILED
-
-
-def command_reference() -> str:
-    """Every command's help as Markdown."""
-    text = ["# Commands", "", "Generated: `lab reference > docs/reference/commands.md`."]
-    for name, command in commands(cast("TyperGroup", typer.main.get_command(app)), "lab"):
-        context = typer.Context(command, info_name=name, terminal_width=100, max_content_width=100)
-        text += ["", f"## {name}", "", "```text", command.get_help(context).strip(), "```"]
-    return "\n".join(text) + "\n"
-
-
-def commands(group: TyperGroup, name: str) -> Iterator[tuple[str, Any]]:
-    """Every command below a group, with the words that call it."""
-    for word, command in sorted(group.commands.items()):
-        if hasattr(command, "commands"):
-            yield from commands(cast("TyperGroup", command), f"{name} {word}")
-        else:
-            yield f"{name} {word}", command
 
 
 if __name__ == "__main__":

@@ -49,6 +49,14 @@ class Status(StrEnum):
     UNCLEAR = "unclear"
 
 
+CONFIDENCE = {
+    Status.PROVEN: 0.98, Status.SUSPECTED: 0.9, Status.NO_LIMIT: 0.9, Status.GENERATOR: 0.9, Status.HOST: 0.7,
+    Status.UNCLEAR: 0.0,
+}  # fmt: skip
+CONFIDENCE_WITH_RIVALS = 0.7
+"""Where another component is suspected as well."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """The verdict on one configuration; `reason` is the finding it rests on."""
@@ -79,6 +87,15 @@ class Verdict:
     next: str
     limits: tuple[Limit, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def confidence(self) -> float:
+        """That `limit` is right, by how often such verdicts were on limits that the locator's bench planted."""
+        if self.status is not Status.SUSPECTED:
+            return CONFIDENCE[self.status]
+        mine = [f for f in self.findings if f.configuration in ("", self.limits[0].configuration.name)]
+        rivals = {f.component for f in mine if f.status is Bearing.SUSPECTED and f.mechanism not in CONTEXT}
+        return CONFIDENCE[self.status] if rivals <= {self.limit} else CONFIDENCE_WITH_RIVALS
 
 
 def verdict(run: Run) -> Verdict:

@@ -25,9 +25,9 @@ from analysis.memo import remembered
 from analysis.mva import servers, solve
 from analysis.saturation import CPU, PERIODS, STOPPED, THROTTLED, loads
 from analysis.series import monotonic, samples_of
+from analysis.validity import HOST_CPU
 from loadgen.record import Run
 
-HOST_CPU = "cluster_host_cpu_seconds_total"
 SYNCS, SYNC_SECONDS = "pg_wal_syncs", "pg_wal_sync_seconds"
 LESS, BASE, MORE = "less", "as it is", "more"
 """The arms, as in `interventions.parquet`."""
@@ -70,18 +70,19 @@ def proof(run: Run, configuration: Configuration) -> Proof | None:
     turns = turns[turns["window"].isin([window.name for window in configuration.windows])]
     if turns.empty:
         return None
-    turns = turns.assign(per_s=_throughputs(run, turns), busy=_host_busy(run, configuration, turns))
+    turns = turns.assign(per_s=_throughputs(run, configuration, turns), busy=_host_busy(run, configuration, turns))
     found = [_elasticity(run, configuration, rows) for _, rows in turns.groupby("lever")]
     found.sort(key=lambda each: each.value.value, reverse=True)
     base = turns[turns["arm"] == BASE].groupby("round")["per_s"].mean()
     return Proof(tuple(found), _mean("throughput as it was", base), _of_think_time(run, configuration))
 
 
-def _throughputs(run: Run, turns: pd.DataFrame) -> np.ndarray:
-    """New orders answered "ok" in each settled turn, a second."""
+def _throughputs(run: Run, configuration: Configuration, turns: pd.DataFrame) -> np.ndarray:
+    """New orders answered "ok" in each settled turn, a second: all commands over the commands an order of the whole
+    window, since how many of a turn's commands are cancels is chance and would only add noise."""
     acks = run.acks
-    done = np.sort(acks[(acks["kind"] == "new") & (acks["outcome"] == "ok")]["answered_ns"].to_numpy())
-    return np.asarray(_between(done, turns) / _seconds(turns))
+    done = np.sort(acks[acks["outcome"] == "ok"]["answered_ns"].to_numpy())
+    return np.asarray(_between(done, turns) / _seconds(turns) / configuration.commands_per_order)
 
 
 def _between(times_ns: np.ndarray, turns: pd.DataFrame) -> np.ndarray:

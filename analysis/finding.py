@@ -47,6 +47,7 @@ class Mechanism(StrEnum):
     DRIFT = "drift"
     NETWORK = "network delay"
     RUN_QUEUE = "run queue"
+    REPLICAS = "number"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """How often the locator is right: its verdicts on planted limits, beside those of four baselines on the same runs.
 
 A case counts only where the plant hurts (throughput down by 15 %, or p95 up by half) and its removal heals (80 % of
-either comes back). Intervals are Wilson's, which hold for few cases and for shares near one. The baselines: chance, the
-highest utilisation, the stage whose time grew most, and the component with the most signals three sigma off.
+either comes back). Where two limits were planted, either may be named. Intervals are Wilson's, which hold for few cases
+and for shares near one. How well the stated confidence is calibrated is Brier's score: the mean square of it less one
+where the verdict was right, less nought where it was wrong. The baselines: chance, the highest utilisation, the stage
+whose time grew most, and the component with the most signals three sigma off.
 """
 
 from __future__ import annotations
@@ -24,100 +26,140 @@ from loadgen.record import Run
 
 CUT, GROWN, HEALED = 0.85, 1.5, 0.8
 Z = 1.96
+ACCUSING = (Status.SUSPECTED, Status.PROVEN)
+BASELINES = ("highest_utilisation", "latency_growth", "three_sigma")
 CANDIDATES = (*ORDER_PATH, "network gateway-ledger", "network gateway-engine", "network gateway-redis", "host")
 
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """A run of a case with its truth; `parts_s`: before, planted, after → seconds of the measured part."""
+    """A case in a run with its truth, (component, mechanism) of all that was planted; `parts_ns`: before, planted,
+    after → from and until."""
 
     case: str
-    component: str
-    mechanism: str
+    severity: int
+    truths: tuple[tuple[str, str], ...]
     is_held_out: bool
     run: Run
-    parts_s: Mapping[str, tuple[float, float]]
+    parts_ns: Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     case: str
-    component: str
-    mechanism: str
+    severity: int
+    truths: tuple[tuple[str, str], ...]
     is_held_out: bool
     hurts: bool
     heals: bool
     said: str
     status: str
+    confidence: float
     named: tuple[str, ...]
     """Components in the order of suspicion, at most three."""
     named_mechanism: str
-    utilisation: str
-    growth: str
-    three_sigma: str
+    baselines: Mapping[str, str]
+    """Name of the baseline → the component that it names."""
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        return tuple(component for component, _ in self.truths)
 
     @property
     def is_kept(self) -> bool:
-        return self.hurts and self.heals
+        return bool(self.truths) and self.hurts and self.heals
+
+    @property
+    def is_top1(self) -> bool:
+        return bool(self.named) and self.named[0] in self.components
+
+    @property
+    def is_right(self) -> bool:
+        """Component and mechanism; of a healthy one, that nobody is accused."""
+        if not self.truths:
+            return self.status not in ACCUSING
+        return bool(self.named) and (self.named[0], self.named_mechanism) in self.truths
 
 
 def judged(planted: Planted) -> Judged:
-    views = {part: _view(planted.run, *seconds) for part, seconds in planted.parts_s.items()}
+    views = {part: planted.run.narrowed(*edges) for part, edges in planted.parts_ns.items()}
     of, before = views["planted"], views.get("before")
     verdict = weighed(of)
-    is_accused = verdict.status in (Status.SUSPECTED, Status.PROVEN, Status.HOST, Status.GENERATOR)
     hurts, heals = _effect(views) if before else (True, True)
     return Judged(
         case=planted.case,
-        component=planted.component,
-        mechanism=planted.mechanism,
+        severity=planted.severity,
+        truths=planted.truths,
         is_held_out=planted.is_held_out,
         hurts=hurts,
         heals=heals,
         said=verdict.sentence,
         status=str(verdict.status),
-        named=_named(verdict) if is_accused else (),
+        confidence=verdict.confidence,
+        named=_named(verdict) if verdict.status in (*ACCUSING, Status.HOST, Status.GENERATOR) else (),
         named_mechanism=_mechanism(verdict),
-        utilisation=_busiest(of),
-        growth=_grown_most(before, of) if before else "",
-        three_sigma=_most_odd(before, of) if before else "",
+        baselines={
+            "highest_utilisation": _busiest(of),
+            "latency_growth": _grown_most(before, of) if before else "",
+            "three_sigma": _most_odd(before, of) if before else "",
+        },
     )
 
 
 def scored(rows: Sequence[Judged], not_run: Sequence[str]) -> dict[str, Any]:
-    planted = [row for row in rows if row.component]
+    planted = [row for row in rows if row.truths]
     kept = [row for row in planted if row.is_kept]
-    healthy = [row for row in rows if not row.component]
+    healthy = [row for row in rows if not row.truths]
     proven = [row for row in kept if row.status == Status.PROVEN]
-    accused = [row for row in healthy if row.status in (Status.SUSPECTED, Status.PROVEN)]
+    silent = [row for row in (*kept, *healthy) if not row.named]
+    held_out = [row for row in kept if row.is_held_out]
     return {
         "cases": len(planted),
         "kept": len(kept),
-        "top1": _share(kept, lambda row: row.named[:1] == (row.component,)),
-        "top3": _share(kept, lambda row: row.component in row.named),
-        "mechanism": _share(
-            kept, lambda row: (row.named[:1], row.named_mechanism) == ((row.component,), row.mechanism)
-        ),
-        "held_out_top1": _share([r for r in kept if r.is_held_out], lambda row: row.named[:1] == (row.component,)),
-        "proven_precision": _share(proven, lambda row: row.named[:1] == (row.component,)),
+        **_shares(kept),
+        "tuned": _shares([row for row in kept if not row.is_held_out]),
+        "held_out": _shares(held_out),
+        "proven_precision": _share(proven, lambda row: row.is_top1),
         "healthy": len(healthy),
-        "false_accusations": len(accused),
+        "false_accusations": sum(row.status in ACCUSING for row in healthy),
+        "false_accusations_share": _share(healthy, lambda row: row.status in ACCUSING),
+        "abstention_precision": _share(silent, lambda row: not row.truths),
+        "abstention_recall": _share(healthy, lambda row: not row.named),
+        "brier": _brier([row for row in (*kept, *healthy) if row.named]),
         "baselines": {
             "random": 1 / len(CANDIDATES),
-            "highest_utilisation": _share(kept, lambda row: row.utilisation == row.component),
-            "latency_growth": _share(kept, lambda row: row.growth == row.component),
-            "three_sigma": _share(kept, lambda row: row.three_sigma == row.component),
+            **{name: _share(kept, lambda row, name=name: row.baselines[name] in row.components) for name in BASELINES},
         },
-        "failures": [asdict(row) for row in (*kept, *healthy) if not _is_right(row)],
-        "dropped": [row.case for row in planted if not row.is_kept],
+        "by_case": _by_case(kept),
+        "failures": [_plain(row) for row in (*kept, *healthy) if not row.is_right],
+        "dropped": [f"{row.case}/{row.severity}" for row in planted if not row.is_kept],
         "not_run": list(not_run),
     }
 
 
-def _is_right(row: Judged) -> bool:
-    if not row.component:
-        return row.status not in (Status.SUSPECTED, Status.PROVEN)
-    return row.named[:1] == (row.component,) and row.named_mechanism == row.mechanism
+def _shares(kept: Sequence[Judged]) -> dict[str, Any]:
+    return {
+        "top1": _share(kept, lambda row: row.is_top1),
+        "top3": _share(kept, lambda row: set(row.components) <= set(row.named)),
+        "mechanism": _share(kept, lambda row: row.is_right),
+    }
+
+
+def _by_case(kept: Sequence[Judged]) -> dict[str, str]:
+    """`2 of 3`: how often the component was named first."""
+    cases = dict.fromkeys(row.case for row in kept)
+    mine = {case: [row for row in kept if row.case == case] for case in cases}
+    return {case: f"{sum(row.is_top1 for row in rows)} of {len(rows)}" for case, rows in mine.items()}
+
+
+def _brier(rows: Sequence[Judged]) -> float | None:
+    if not rows:
+        return None
+    return float(np.mean([(row.confidence - (row.is_top1 if row.truths else False)) ** 2 for row in rows]))
+
+
+def _plain(row: Judged) -> dict[str, Any]:
+    return {**asdict(row), "baselines": dict(row.baselines)}
 
 
 def _share(rows: Sequence[Judged], is_right: Any) -> dict[str, Any]:
@@ -135,11 +177,6 @@ def _share(rows: Sequence[Judged], is_right: Any) -> dict[str, Any]:
         "low": max(0.0, centre - half),
         "high": min(1.0, centre + half),
     }
-
-
-def _view(run: Run, from_s: float, until_s: float) -> Run:
-    start = run.windows[0].measured_from_ns
-    return run.narrowed(start + round(from_s * 1e9), start + round(until_s * 1e9))
 
 
 def _effect(views: Mapping[str, Run]) -> tuple[bool, bool]:

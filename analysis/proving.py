@@ -20,7 +20,9 @@ from loadgen.record import Run
 ELASTICITY_MIN = 0.5
 REST_MAX = 0.25
 HOST_BUSY_MAX = 0.85
-MECHANISMS = {"cpu": Mechanism.QUOTA, "commit": Mechanism.COMMIT, "delay": Mechanism.NETWORK}
+MECHANISMS = {
+    "cpu": Mechanism.QUOTA, "commit": Mechanism.COMMIT, "delay": Mechanism.NETWORK, "replicas": Mechanism.REPLICAS,
+}  # fmt: skip
 """Last word of a lever's name → what is limiting where throughput follows it."""
 STAGES = {"ledger": "ledger", "engine": "engine"}
 """Component whose syncs an order waits for → the stage in which it does."""
@@ -108,7 +110,7 @@ def _suspicion(run: Run, configuration: Configuration, lever: str) -> float:
     component, _, what = lever.rpartition(" ")
     time, busy = residence_of(run, configuration), loads(run, configuration).get(component)
     match what:
-        case "cpu" if busy is not None:
+        case "cpu" | "replicas" if busy is not None:
             return max(busy.utilisation, busy.throttled_share or 0.0)
         case "commit" if time is not None:
             return time.share(STAGES[component])

@@ -7,8 +7,10 @@ import numpy as np
 from analysis.finding import Bearing, Figure, Finding, Mechanism, percent
 from analysis.measured import Configuration, configurations, latency, orders_by_second
 from analysis.saturation import loads
+from analysis.series import counter
 from loadgen.record import Run
 
+HOST_CPU = "cluster_host_cpu_seconds_total"
 GENERATOR_BUSY = 0.85
 HOST_BUSY = 0.85
 FOREIGN = 0.15
@@ -49,7 +51,14 @@ def generator_share(run: Run, configuration: Configuration) -> float:
 
 
 def host_share(run: Run, configuration: Configuration) -> float:
-    """Busy share of all cores of the machine, mean of the windows."""
+    """Busy share of all cores of the machine in the measured parts; an old run has it of whole windows only."""
+    parts = {
+        mode: sum(float(seen.sum()) for each in configuration.windows
+                  if (seen := counter(run, HOST_CPU, each, mode=mode)) is not None)
+        for mode in ("busy", "steal", "idle")
+    }  # fmt: skip
+    if whole := sum(parts.values()):
+        return 1 - parts["idle"] / whole
     names = [window.name for window in configuration.windows]
     return float(np.mean(run.noise[run.noise["window"].isin(names)]["host_busy_share"]))
 

@@ -11,11 +11,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import orjson
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from typer.core import TyperGroup
 
 ROOT = Path(__file__).resolve().parent.parent
 CLUSTER_DIRECTORY = ROOT / ".lab" / "cluster"
@@ -49,6 +52,7 @@ ERRORS = {
     ("loadgen.bench", "BenchError"): Exit.CHECK_FAILED,
     ("dashboards.sealed", "SnapshotError"): Exit.CHECK_FAILED,
     ("dashboards.photos", "PhotoError"): Exit.CHECK_FAILED,
+    ("reports.pdf", "PdfError"): Exit.CHECK_FAILED,
     ("dashboards.push", "PushError"): Exit.CHECK_FAILED,
     ("dashboards.grafana", "BoardError"): Exit.CHECK_FAILED,
     ("dashboards.queries", "QueryError"): Exit.CHECK_FAILED,
@@ -73,6 +77,24 @@ def exit_codes() -> Iterator[None]:
             raise
         say(str(error), style="red")
         raise typer.Exit(code) from error
+
+
+def command_reference(app: typer.Typer) -> str:
+    """Every command's help as Markdown."""
+    text = ["# Commands", "", "Generated: `lab reference > docs/reference/commands.md`."]
+    for name, command in _commands(cast("TyperGroup", typer.main.get_command(app)), "lab"):
+        context = typer.Context(command, info_name=name, terminal_width=100, max_content_width=100)
+        text += ["", f"## {name}", "", "```text", command.get_help(context).strip(), "```"]
+    return "\n".join(text) + "\n"
+
+
+def _commands(group: TyperGroup, name: str) -> Iterator[tuple[str, Any]]:
+    """Every command below a group, with the words that call it."""
+    for word, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            yield from _commands(cast("TyperGroup", command), f"{name} {word}")
+        else:
+            yield f"{name} {word}", command
 
 
 def say(line: str, style: str | None = None) -> None:

@@ -2,7 +2,8 @@
 
 A lever has three arms: less, as it is, more. What the topology and the standing faults of a campaign leave to turn is
 `available`; `pulled` puts every lever back to where it was, however the block ends. A lever changes what is there: a
-quota, a disk's delay, a link's delay. It adds no quota and no proxy, so both stand in all arms alike.
+quota, a disk's delay, a link's delay, the gateways that get orders. It adds no quota and no proxy, so both stand in all
+arms alike. Two levers of one component turn one capacity, so a proof takes one of them.
 """
 
 from __future__ import annotations
@@ -55,6 +56,10 @@ class Lever(Protocol):
         """Turns it, and says the capacity that was written. Raises ClusterError or FaultError."""
         ...
 
+    def put_back(self, cluster: Cluster) -> None:
+        """As it was before anything was turned."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
@@ -74,6 +79,9 @@ class Cpu:
                 cluster.set_cpu_quota(part.name, wanted)
         return wanted
 
+    def put_back(self, cluster: Cluster) -> None:
+        self.set(cluster, Arm.BASE)
+
 
 @dataclass(frozen=True, slots=True)
 class Commit:
@@ -92,6 +100,9 @@ class Commit:
         for part in self.parts:
             cluster.set_disk(part, sync_delay_ms=delay_ms)
         return 1e3 / delay_ms
+
+    def put_back(self, cluster: Cluster) -> None:
+        self.set(cluster, Arm.BASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +124,50 @@ class Network:
         self.latency.model_copy(update={"latency_ms": delay_ms}).again(cluster)
         return 1e3 / delay_ms
 
+    def put_back(self, cluster: Cluster) -> None:
+        self.set(cluster, Arm.BASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """How many gateways get orders: one less, `count`, one more. The cluster has that one more, which rests else."""
+
+    count: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.component} replicas"
+
+    @property
+    def component(self) -> str:
+        return "gateway"
+
+    @property
+    def overrides(self) -> dict[str, int]:
+        """Of the topology, so that the spare one is there."""
+        return {"gateways.replicas": self.count + 1}
+
+    def set(self, cluster: Cluster, arm: Arm) -> float:
+        wanted = self.count + {Arm.LESS: -1, Arm.BASE: 0, Arm.MORE: 1}[arm]
+        self._let(cluster, wanted)
+        return wanted
+
+    def put_back(self, cluster: Cluster) -> None:
+        self._let(cluster, self.count + 1)
+
+    def _let(self, cluster: Cluster, wanted: int) -> None:
+        """First those that work again, so that there is always one."""
+        for number in range(1, self.count + 2):
+            cluster.set_resting(f"gateway-{number}", number > wanted)
+
 
 def available(topology: Topology, standing: Sequence[Fault]) -> list[Lever]:
-    """What can be turned: the quotas of the order path, and the disks and links that are delayed."""
+    """What can be turned: the quotas of the order path, how many gateways there are where there are several, and the
+    disks and links that are delayed."""
     quotas = {component: getattr(topology, section).cpu_cores for component, section in SECTIONS.items()}
     levers: list[Lever] = [Cpu(component, cores) for component, cores in quotas.items() if cores is not None]
+    if topology.gateways.replicas > 1:
+        levers.append(Replicas(topology.gateways.replicas))
     for fault in standing:
         match fault:
             case SlowSync():
@@ -130,8 +180,9 @@ def available(topology: Topology, standing: Sequence[Fault]) -> list[Lever]:
 
 @contextmanager
 def pulled(cluster: Cluster, levers: Sequence[Lever]) -> Iterator[None]:
-    """Afterwards each is as it was. Of levers that cannot be put back, the last is the error."""
+    """Each at its base; afterwards as it was. Of levers that cannot be put back, the last is the error."""
     with contextlib.ExitStack() as reverts:
         for lever in levers:
-            reverts.callback(lever.set, cluster, Arm.BASE)
+            reverts.callback(lever.put_back, cluster)
+            lever.set(cluster, Arm.BASE)
         yield

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from deploy.cluster import Cluster, ClusterError
 from deploy.faults.fault import FaultError
-from deploy.levers import Arm, Lever, pulled
+from deploy.levers import Arm, Lever, Replicas, available, pulled
 from loadgen.campaign import Campaign, CampaignError, PlannedWindow, Prove, configuration_name
 
 END_DEADLINE_S = 30.0
@@ -43,6 +43,22 @@ def schedule(levers: Sequence[Lever], rounds: int, seed: int) -> list[Turn]:
     return turns
 
 
+def levers_of(campaign: Campaign, planned: PlannedWindow) -> dict[str, Lever]:
+    """Name → lever: those that the campaign asks for, else all that turn something else than another one does.
+
+    Raises CampaignError where one that is asked for is not to be had.
+    """
+    known = {lever.name: lever for lever in available(planned.topology, campaign.standing)}
+    asked = campaign.prove.levers if campaign.prove else ()
+    if unknown := [name for name in asked if name not in known]:
+        have = ", ".join(known) or "none: give parts a quota, or slow a disk or a link"
+        raise CampaignError([f"prove.levers: {', '.join(unknown)} cannot be turned here; use some of {have}"])
+    if asked:
+        return {name: known[name] for name in asked}
+    twice = [name for name, lever in known.items() if isinstance(lever, Replicas) and f"{lever.component} cpu" in known]
+    return {name: lever for name, lever in known.items() if name not in twice}
+
+
 def window_to_prove(campaign: Campaign, likeliest: str) -> PlannedWindow:
     """The configuration that the campaign asks for, or the likeliest. Raises CampaignError."""
     if campaign.load.users is None:
@@ -60,6 +76,8 @@ def proof_of(campaign: Campaign, planned: PlannedWindow, levers: Sequence[Lever]
     """A campaign of that one configuration, loaded for as long as the turns take."""
     prove = campaign.prove or Prove()
     of_topology = {key: value for key, value in planned.parameters.items() if not key.startswith("load.")}
+    for lever in levers:
+        of_topology |= lever.overrides if isinstance(lever, Replicas) else {}
     settled_s = prove.turn_s / 2  # so that the last turn ends before the load does
     load = planned.load.model_copy(update={"duration_s": prove.duration_s(len(levers)) + settled_s})
     change: Mapping[str, Any] = {

@@ -108,6 +108,7 @@ class Run:
         self.path = path
         self._manifest = manifest
         self._about = self._json("run.json")
+        self._samples: dict[str, pd.DataFrame] = {}
 
     @classmethod
     def open(cls, path: Path | str) -> Run:
@@ -229,6 +230,8 @@ class Run:
     def narrowed(self, from_ns: int, until_ns: int) -> Run:
         """The same run as if only that interval of its windows had been measured, where things change within one."""
         view = Run(self.path, self._manifest)
+        view._samples = self._samples
+        view.__dict__["acks"] = self.acks
         view.__dict__["windows"] = tuple(
             replace(window, measured_from_ns=from_ns, measured_until_ns=until_ns) for window in self.windows
         )
@@ -309,10 +312,14 @@ class Run:
 
         The warm-up is included; `t_ns` tells. Empty where nothing was scraped.
         """
-        filters = [("metric", "=", metric)]
-        filters += [("window", "=", name)] if (name := _name(window)) else []
-        filters += [("component", "=", component)] if component else []
-        rows: pd.DataFrame = pq.read_table(self.path / "series.parquet", filters=filters).to_pandas()
+        if metric not in self._samples:
+            read = pq.read_table(self.path / "series.parquet", filters=[("metric", "=", metric)])
+            self._samples[metric] = read.to_pandas()
+        rows = self._samples[metric]
+        chosen = {"window": _name(window), "component": component}
+        for column, value in chosen.items():
+            if value:
+                rows = rows[rows[column] == value]
         labels = [json.loads(text) for text in rows["labels"]]
         rows = rows.drop(columns=["metric", "labels"])
         for label in sorted({key for found in labels for key in found}):

@@ -47,10 +47,12 @@ def run_campaign(
     show: Show | None = None,
     levers: Sequence[Lever] = (),
     prediction: str | None = None,
+    attempts_max: int = ATTEMPTS_MAX,
 ) -> Path:
     """Runs the campaign and gives the sealed run's folder; `levers` are turned in each of its windows.
 
-    Its manifest names the hash of the `prediction` that was made of it, if any.
+    Its manifest names the hash of the `prediction` that was made of it, if any. `attempts_max`: how often a window is
+    loaded at most where the machine disturbs it; a proof is loaded once.
 
     `show` gets each second of load; without it `progress` gets some of them as lines.
 
@@ -68,8 +70,9 @@ def run_campaign(
         progress("taking down the facts of the machine")
         facts = machine_facts(cluster_directory, cluster.quotas)
         run = _Run(
-            campaign, writer, cluster, progress, show or lines(progress), started_ns, SpanFile(cluster.spans), levers
-        )
+            campaign, writer, cluster, progress, show or lines(progress), started_ns, SpanFile(cluster.spans), levers,
+            1 if levers else attempts_max,
+        )  # fmt: skip
         status = run.through(len(plan))
         writer.write("machine.json", asdict(facts))
         run.close()
@@ -101,6 +104,7 @@ class _Run:
     started_ns: int
     span_file: SpanFile
     levers: Sequence[Lever]
+    attempts_max: int
     reasons: list[Invalidity] = field(default_factory=list)
     happened: list[dict[str, Any]] = field(default_factory=list)
     """Events beside the cluster's own: faults of the campaign, windows that were loaded again."""
@@ -130,7 +134,7 @@ class _Run:
         """Loaded and recorded. A window that the machine disturbed is loaded again, a few times at most."""
         attempt = 1
         loaded, acks, found = self._attempt(step, attempt)
-        while attempt < (1 if self.levers else ATTEMPTS_MAX) and self._is_to_be_repeated(loaded, found):
+        while attempt < self.attempts_max and self._is_to_be_repeated(loaded, found):
             attempt += 1
             loaded, acks, found = self._attempt(step, attempt)
         self._record(loaded, step.planned, acks, found)

@@ -181,9 +181,10 @@ def test_the_labs_own_counters_and_only_they_end_in_total() -> None:
 
 def test_every_command_is_in_the_command_reference_with_its_help() -> None:
     import lab
+    from deploy.console import command_reference
 
     reference = (ROOT / "docs/reference/commands.md").read_text()
-    assert lab.command_reference() == reference, "run: lab reference > docs/reference/commands.md"
+    assert command_reference(lab.app) == reference, "run: lab reference > docs/reference/commands.md"
 
 
 def test_every_signal_is_on_its_reference_page_as_declared() -> None:

@@ -34,7 +34,7 @@ class Unreachable(Exception):
 def ask(path: Path, request: dict[str, Any], deadline_s: float, say: Say = lambda _: None) -> Any:
     """The `done` of one request. Raises Refused or Unreachable; the deadline is for each line."""
     try:
-        with _short(path) as short, socket.socket(socket.AF_UNIX) as connection:
+        with short_path(path) as short, socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(CONNECT_DEADLINE_S)
             connection.connect(short)
             connection.settimeout(deadline_s)
@@ -72,14 +72,15 @@ async def serve(path: Path, handler: Handler, failures: tuple[type[Exception], .
 
     listener = socket.socket(socket.AF_UNIX)
     path.unlink(missing_ok=True)
-    with _short(path) as short:
+    with short_path(path) as short:
         listener.bind(short)
     path.chmod(0o600)
     return await asyncio.start_unix_server(answer, sock=listener, limit=LINE_BYTES_MAX)
 
 
 @contextlib.contextmanager
-def _short(path: Path) -> Iterator[str]:
+def short_path(path: Path) -> Iterator[str]:
+    """The same socket by a path that is short enough, for as long as the block takes."""
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{directory}/{path.name}"

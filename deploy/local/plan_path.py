@@ -216,6 +216,7 @@ def haproxy(site: Site) -> PartSpec:
     streams = [f"market-data-{number}" for number in range(1, site.topology.market_data.replicas + 1)]
     config = render(
         "servers/haproxy.cfg",
+        control=site.layout.front.name,
         host=HOST,
         port=site.ports["haproxy"],
         metrics_port=site.ports["haproxy-metrics"],
@@ -231,7 +232,7 @@ def haproxy(site: Site) -> PartSpec:
         name="haproxy",
         component="haproxy",
         layer=Layer.PATH,
-        command=("/usr/sbin/haproxy", "-db", "-f", str(path)),
+        command=("/usr/sbin/haproxy", "-C", str(site.layout.front.parent), "-db", "-f", str(path)),
         ready=Ready(site.ports["haproxy"]),
         alive=Alive.by_http(site.ports["haproxy-metrics"], "/alive"),
         restarts=wanted.restarts,

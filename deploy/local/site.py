@@ -63,6 +63,11 @@ class Layout:
         return self.directory / "control.sock"
 
     @property
+    def front(self) -> Path:
+        """Where HAProxy takes commands."""
+        return self.directory / "front.sock"
+
+    @property
     def name(self) -> str:
         """One name a directory, for what lives outside it: the CPU groups."""
         return f"trading-lab-{hashlib.sha256(str(self.directory).encode()).hexdigest()[:10]}"
@@ -83,6 +88,7 @@ class Layout:
             shutil.rmtree(folder, ignore_errors=True)
         self.state.unlink(missing_ok=True)
         self.socket.unlink(missing_ok=True)
+        self.front.unlink(missing_ok=True)
 
 
 class Ports:

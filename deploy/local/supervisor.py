@@ -24,11 +24,12 @@ from typing import Any
 from prometheus_client import CollectorRegistry, start_http_server
 from pydantic import ValidationError
 
-from deploy.local import disk
+from deploy.local import disk, front
 from deploy.local.accounting import Account, ClusterCollector, cpu_usage, memory_bytes, pids_of
 from deploy.local.control import Say, serve
 from deploy.local.cpu_groups import CpuGroups, Limit, discover
 from deploy.local.fleet import GENERATOR, Fleet
+from deploy.local.front import FrontError
 from deploy.local.load_figures import LoadFigures
 from deploy.local.logs import keep_bounded
 from deploy.local.plan_beside import GROUP, lacking, targets
@@ -49,7 +50,9 @@ class Impossible(Exception):
     """A request that cannot be fulfilled; the text says why and what to do."""
 
 
-FAILURES: tuple[type[Exception], ...] = (PartFailed, LedgerError, SiteError, Impossible, OSError, ValidationError)
+FAILURES: tuple[type[Exception], ...] = (
+    PartFailed, LedgerError, SiteError, FrontError, Impossible, OSError, ValidationError,
+)  # fmt: skip
 
 
 class Supervisor:
@@ -110,6 +113,8 @@ class Supervisor:
                 return self._bound(request["part"], request["cores"])
             case "disk":
                 return self._set_disk(request["part"], request["sync_delay_ns"], request["is_full"])
+            case "rest":
+                return front.rest(self._layout.front, self._part(request["part"]).spec, request["resting"])
             case "load":
                 return self._load.told(request["figures"])
             case "place":

@@ -1,142 +1,162 @@
-"""Limits planted on purpose, so that whoever names limits can be scored: each case one short window on one cluster.
+"""Limits planted on purpose, so that whoever names limits can be scored: many cases in one window, calm between them.
 
-The window has three parts: the cluster as it is, with the plant, and healed. So whether the plant hurts, and whether
-its removal heals, is seen under the same load. A healthy case plants nothing; in a starved one the generator is at
-fault. `HELD_OUT` names the pairs of component and mechanism on which no cut-off of the locator may be tuned.
+Each case lasts some seconds of a window, with the cluster as it is before and after it. So whether the plant hurts, and
+whether its removal heals, is seen under the same load and beside it in time. Of a case that is a setting of its own (a
+healthy one, a starved generator) the whole window is looked at, in parts of the same length.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from deploy.cluster import ClusterError
-from deploy.faults.cpu_hog import CpuHog
-from deploy.faults.cpu_quota import CpuQuota
-from deploy.faults.fault import Fault
-from deploy.faults.freeze import Freeze
-from deploy.faults.hot_row import HotRow
-from deploy.faults.network import Bandwidth, Latency
-from deploy.faults.slow_sync import SlowSync
-from deploy.faults.table_lock import TableLock
+from deploy.faults.fault import FaultError
+from loadgen.bench.planted import BY_NAME, OVERRIDES, SEVERITIES, Case, Setting
 from loadgen.campaign import Campaign
+from loadgen.collect import CollectError
 from loadgen.generator import GeneratorError
 from loadgen.run import cluster_for, run_campaign
 from loadgen.window import Progress
 
-BEFORE_S, PLANTED_S, AFTER_S = 6, 6, 5
+CALM_S, PLANTED_S = 5.0, 6.0
+SETTLED_S = 1.0
+"""Left out after each change; and a little before the next one."""
+EDGE_S = 0.2
+SESSION_MAX = 12
+"""Plants in a window."""
 PREFIX = "locator_"
 TOPOLOGY = "proving"
-LINKS = ["gateway-ledger", "gateway-redis", "gateway-engine", "haproxy-gateway"]
-OVERRIDES: Mapping[str, Any] = {
-    "links": LINKS, "engine.disk_faults": True, "gateways.replicas": 1, "gateways.cpu_cores": 0.4,
-    "gateways.ledger_pool_size": 8,
-}  # fmt: skip
-USERS, THINK_S = 24, 0.06
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """`component` and `mechanism` are the truth, in the locator's words; both empty where nobody is to be accused."""
+class Session:
+    """One window: `plants` are (case, severity) in their order; of a setting's own case, `parts` of its window."""
 
-    name: str
-    component: str = ""
-    mechanism: str = ""
-    plants: tuple[Fault, ...] = ()
-    users: int = USERS
-    think_s: float = THINK_S
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    flow: Mapping[str, Any] = field(default_factory=dict)
+    setting: Setting
+    number: int
+    plants: tuple[tuple[Case, int], ...] = ()
+    parts: int = 0
 
     @property
-    def pair(self) -> tuple[str, str]:
-        return self.component, self.mechanism
+    def duration_s(self) -> float:
+        return CALM_S + len(self.plants) * (PLANTED_S + CALM_S) + self.parts * PLANTED_S
 
 
-def _link(link: Any, ms: int) -> tuple[Fault, ...]:
-    return (Latency(link=link, stream="upstream", latency_ms=ms),)
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """`parts_ns`: before, planted, after → from and until; without a plant only "planted"."""
+
+    case: Case
+    severity: int
+    parts_ns: Mapping[str, tuple[int, int]]
 
 
-CASES: tuple[Case, ...] = (
-    Case("gateway_quota", "gateway", "CPU quota", (CpuQuota(part="gateway-1", cores=0.1),)),
-    Case("ledger_quota", "ledger", "CPU quota", (CpuQuota(part="ledger-1", cores=0.1),), think_s=0.02),
-    Case("ledger_slow_sync", "ledger", "commit path", (SlowSync(part="ledger-1", delay_ms=20),)),
-    Case("ledger_hot_row", "ledger", "locks", (HotRow(held_ms=5),)),
-    Case("ledger_table_lock", "ledger", "locks", (TableLock(mode="exclusive"),)),
-    Case("engine_slow_sync", "engine", "commit path", (SlowSync(part="engine", delay_ms=25),)),
-    Case("link_gateway_ledger", "network gateway-ledger", "network delay", _link("gateway-ledger", 20)),
-    Case("link_gateway_engine", "network gateway-engine", "network delay", _link("gateway-engine", 25)),
-    Case("link_gateway_redis", "network gateway-redis", "network delay", _link("gateway-redis", 25)),
-    Case("link_haproxy_gateway", "network haproxy-gateway", "network delay", _link("haproxy-gateway", 25)),
-    Case("redis_frozen", "redis", "response time", (Freeze(part="redis"),)),
-    Case("narrow_gateway_ledger", "network gateway-ledger", "network delay", (
-        Bandwidth(link="gateway-ledger", stream="upstream", kilobytes_per_s=12),
-    )),
-    Case("host_hog", "host", "CPU", (CpuHog(processes=6),)),
-    Case("generator_quota", "generator", "CPU", overrides={"generator.cpu_cores": 0.1}, think_s=0.0),
-    *(
-        Case(f"healthy_{users}_{mix}", users=users, think_s=0.1, flow=flow)
-        for users in (6, 10, 14)
-        for mix, flow in (("usual", {}), ("takers", {"add": 0.4, "cancel": 0.1, "take": 0.5}))
-    ),
-)  # fmt: skip
-HELD_OUT = frozenset({("redis", "response time"), ("network haproxy-gateway", "network delay"), ("host", "CPU")})
+def sessions(cases: Sequence[Case], severities: Sequence[int], seed: int, parts: int) -> list[Session]:
+    """Plants in an order drawn from the seed; `parts`: how often a case without a plant is looked at."""
+    plants = [(case, severity) for case in cases for severity in severities if _has(case, severity)]
+    Random(f"{seed}/plants").shuffle(plants)
+    found: list[Session] = []
+    for setting in {case.setting.name: case.setting for case, _ in plants}.values():
+        mine = [each for each in plants if each[0].setting.name == setting.name]
+        for first in range(0, len(mine), SESSION_MAX):
+            found.append(Session(setting, len(found) + 1, tuple(mine[first : first + SESSION_MAX])))
+    for case in cases:
+        if not case.severities:
+            found.append(Session(case.setting, len(found) + 1, parts=parts))
+    return found
 
 
-def chosen(names: Sequence[str]) -> list[Case]:
-    """Those of these names, or all. Raises ValueError naming what is unknown."""
-    known = {case.name: case for case in CASES}
-    if unknown := [name for name in names if name not in known]:
-        raise ValueError(f"--cases names {', '.join(unknown)}; use some of {', '.join(known)}")
-    return [known[name] for name in names] or list(CASES)
+def _has(case: Case, severity: int) -> bool:
+    return bool(case.severities) and case.planted(severity) is not None
 
 
-def run_cases(cases: Sequence[Case], runs: Path, cluster_directory: Path, seed: int, say: Progress) -> Iterator[str]:
-    """Each case on one cluster, one sealed run each; yields the names of those that could not be run."""
-    with cluster_for(campaign(cases[0], seed).plan()[0].topology, cluster_directory, say):
-        for number, case in enumerate(cases, 1):
-            say(f"case {number} of {len(cases)}: {case.name}")
+def run_sessions(planned: Sequence[Session], runs: Path, directory: Path, seed: int, say: Progress) -> Iterator[str]:
+    """Each on one cluster, one sealed run each; yields the names of cases that could not be run."""
+    with cluster_for(campaign(planned[0], seed).plan()[0].topology, directory, say):
+        for session in planned:
+            names = [case.name for case, _ in session.plants] or [session.setting.name]
+            say(f"session {session.number} of {len(planned)}, {session.duration_s:.0f} s: {', '.join(names)}")
             try:
-                run_campaign(campaign(case, seed), runs, cluster_directory, _silent, _silent)
-            except (GeneratorError, ClusterError) as error:
+                run_campaign(campaign(session, seed), runs, directory, _silent, _silent, attempts_max=1)
+            except (GeneratorError, ClusterError, FaultError, CollectError) as error:
                 say(f"  could not be run: {error}")
-                yield case.name
+                yield from names
 
 
 def _silent(_: object) -> None:
     pass
 
 
-def campaign(case: Case, seed: int) -> Campaign:
+def campaign(session: Session, seed: int) -> Campaign:
+    setting = session.setting
     return Campaign.model_validate({
-        "name": f"{PREFIX}{case.name}", "title": f"Planted: {case.name}", "topology": TOPOLOGY, "seed": seed,
-        "overrides": {**OVERRIDES, **case.overrides},
+        "name": f"{PREFIX}{setting.name}", "title": f"Planted limits, {setting.name} load, window {session.number}",
+        "topology": TOPOLOGY, "seed": seed, "overrides": {**OVERRIDES, **setting.overrides},
         "load": {
-            "users": case.users, "think_time_s": case.think_s, "warm_up_s": 2, "timeout_s": 10,
-            "duration_s": BEFORE_S + PLANTED_S + AFTER_S,
+            "users": setting.users, "think_time_s": setting.think_s, "warm_up_s": 3, "timeout_s": 10,
+            "duration_s": session.duration_s,
         },
-        "flow": case.flow,
+        "flow": setting.flow,
         "faults": [
-            {"at_s": BEFORE_S, "for_s": PLANTED_S, "fault": plant.model_dump(mode="json")} for plant in case.plants
+            {
+                "at_s": CALM_S + at * (PLANTED_S + CALM_S), "for_s": PLANTED_S,
+                "fault": fault.model_dump(mode="json"),
+            }
+            for at, (case, severity) in enumerate(session.plants)
+            for fault in case.planted(severity) or ()
         ],
     })  # fmt: skip
 
 
-def parts_s(case: Case) -> dict[str, tuple[float, float]]:
-    """Seconds of the measured part that speak of the cluster before, with the plant, and healed; its edges left out."""
-    if not case.plants:
-        whole = BEFORE_S + PLANTED_S + AFTER_S
-        return {"planted": (1.0, float(whole))}
-    planted = float(BEFORE_S + PLANTED_S)
-    return {
-        "before": (0.5, float(BEFORE_S)),
-        "planted": (BEFORE_S + 1.0, planted),
-        "after": (planted + 1.0, planted + AFTER_S),
-    }
+def segments(
+    document: Mapping[str, Any], events: Sequence[Mapping[str, Any]], span_ns: tuple[int, int]
+) -> list[Segment]:
+    """What was planted when in a run: its campaign, its events, and the measured part of its window."""
+    faults = document["faults"]
+    if not faults:
+        own = BY_NAME.get(document["name"].removeprefix(PREFIX)) or BY_NAME["generator_quota"]
+        return _parts(own, span_ns)
+    struck, reverted = (sorted(e["t_ns"] for e in events if e["kind"] == kind) for kind in ("struck", "reverted"))
+    moments = sorted({fault["at_s"] for fault in faults})
+    planted = [[fault["fault"] for fault in faults if fault["at_s"] == at_s] for at_s in moments]
+    ends: list[tuple[int, int]] = []
+    for plants in planted:
+        first = sum(len(each) for each in planted[: len(ends)])
+        ends.append((struck[first + len(plants) - 1], reverted[first]))
+    found = []
+    for number, plants in enumerate(planted):
+        case, severity = _recognised(plants)
+        before = ends[number - 1][1] if number else span_ns[0] - _ns(SETTLED_S)
+        after = ends[number + 1][0] if number + 1 < len(ends) else span_ns[1]
+        begun, over = ends[number]
+        found.append(Segment(case, severity, {
+            "before": (before + _ns(SETTLED_S), begun - _ns(EDGE_S)),
+            "planted": (begun + _ns(SETTLED_S), over),
+            "after": (over + _ns(SETTLED_S), after - _ns(EDGE_S)),
+        }))  # fmt: skip
+    return found
 
 
-def case_of(name: str) -> Case | None:
-    """Of a campaign's name."""
-    return next((case for case in CASES if f"{PREFIX}{case.name}" == name), None)
+def _parts(case: Case, span_ns: tuple[int, int]) -> list[Segment]:
+    first = span_ns[0] + _ns(CALM_S)
+    count = round((span_ns[1] - first) / _ns(PLANTED_S))
+    edges = [first + number * _ns(PLANTED_S) for number in range(count + 1)]
+    return [Segment(case, SEVERITIES // 2, {"planted": edge}) for edge in pairwise(edges)]
+
+
+def _recognised(plants: Sequence[Mapping[str, Any]]) -> tuple[Case, int]:
+    """Raises ValueError for what no case plants."""
+    for case in BY_NAME.values():
+        for severity in range(SEVERITIES):
+            if [fault.model_dump(mode="json") for fault in case.planted(severity) or () if case.severities] == plants:
+                return case, severity
+    raise ValueError(f"no case plants {plants}; the run is of another version of the bench")
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * 1e9)

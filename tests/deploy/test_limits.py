@@ -187,6 +187,27 @@ async def test_a_rolling_restart_of_all_gateways_under_load_is_noticed_by_no_cli
     assert not set(before.values()) & set(after.values())
 
 
+async def test_a_resting_gateway_gets_no_order_and_gets_them_again_afterwards(live: Cluster) -> None:
+    desk = renewed(live, LIFTED)
+    live.set_resting("gateway-2", True)
+    async with desk.client() as http:
+        assert {(await desk.insist(http, account)).status_code for account in range(1, 9)} == {201}
+        assert worked(live, "gateway-2") == 0 < worked(live, "gateway-1")
+        live.set_resting("gateway-2", False)
+        for account in range(1, 9):
+            await desk.insist(http, account)
+    assert worked(live, "gateway-2") > 0
+    with pytest.raises(ClusterError, match="redis is no gateway"):
+        live.set_resting("redis", True)
+
+
+def worked(cluster: Cluster, gateway: str) -> float:
+    """Orders that it answered since it started."""
+    page = httpx.get(f"http://{cluster.address(gateway)}/metrics").text
+    rows = [line for line in page.splitlines() if line.startswith("gateway_stage_seconds_count")]
+    return sum(float(row.rpartition(" ")[2]) for row in rows)
+
+
 def test_an_unknown_component_is_not_restarted(live: Cluster) -> None:
     with pytest.raises(ClusterError, match="gatway is no component here; use one of engine, gateway, "):
         live.restart("gatway")

@@ -11,10 +11,10 @@ import pytest
 
 from deploy.cluster import Cluster
 from deploy.faults.slow_sync import SlowSync
-from deploy.levers import Arm, Lever, available
+from deploy.levers import Arm, Lever, Replicas, available
 from deploy.topology import Topology
-from loadgen.campaign import Campaign, CampaignError
-from loadgen.prove import Interventions, proof_of, schedule, window_to_prove
+from loadgen.campaign import Campaign, CampaignError, Prove
+from loadgen.prove import Interventions, levers_of, proof_of, schedule, window_to_prove
 
 CAMPAIGN = {
     "name": "planted", "title": "A campaign to be proven", "topology": "proving", "sweep": {"gateways": [1, 2]},
@@ -33,6 +33,9 @@ class Recorded:
     def set(self, cluster: Cluster, arm: Arm) -> float:  # noqa: ARG002 - as the protocol has it
         self.arms.append(arm)
         return arm.factor
+
+    def put_back(self, cluster: Cluster) -> None:
+        self.set(cluster, Arm.BASE)
 
 
 def test_each_lever_is_turned_both_ways_in_every_round_and_which_comes_first_alternates() -> None:
@@ -56,7 +59,7 @@ def test_one_lever_is_turned_at_a_time_and_all_are_put_back_when_the_load_ends_e
             time.sleep(0.01)
     assert [lever.arms[-1] for lever in levers] == [Arm.BASE, Arm.BASE]
     first = next(lever for lever in levers if lever.name == interventions.rows[0]["lever"])
-    assert first.arms[3] is Arm.BASE
+    assert first.arms[4] is Arm.BASE
     assert all(row["settled_ns"] < row["ended_ns"] for row in interventions.rows)
 
 
@@ -80,3 +83,20 @@ def test_levers_are_what_has_a_quota_and_what_is_delayed() -> None:
     topology = Topology.model_validate({"gateways": {"cpu_cores": 0.2}, "ledger": {"shards": 2, "disk_faults": True}})
     levers = available(topology, [SlowSync(part="ledger", delay_ms=10)])
     assert [lever.name for lever in levers] == ["gateway cpu", "ledger commit"]
+
+
+def test_a_proof_takes_one_lever_a_capacity_unless_the_campaign_asks_for_another() -> None:
+    campaign = Campaign.model_validate(CAMPAIGN)
+    planned = window_to_prove(campaign.model_copy(update={"prove": None}), "gateways=2")
+    assert "gateway replicas" not in levers_of(campaign, planned)
+    asked = campaign.model_copy(update={"prove": Prove(levers=("gateway replicas",))})
+    assert list(levers_of(asked, planned)) == ["gateway replicas"]
+    with pytest.raises(CampaignError, match="cannot be turned here"):
+        levers_of(campaign.model_copy(update={"prove": Prove(levers=("disk speed",))}), planned)
+
+
+def test_a_proof_by_one_gateway_more_has_that_one_to_spare() -> None:
+    campaign = Campaign.model_validate(CAMPAIGN).model_copy(update={"prove": None})
+    planned = window_to_prove(campaign, "gateways=2")
+    proof = proof_of(campaign, planned, [Replicas(2)])
+    assert proof.plan()[0].topology.gateways.replicas == 3
