@@ -11,27 +11,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from analysis.connections import connections
 from analysis.demand import demand
 from analysis.drift import drift
 from analysis.finding import Bearing, Figure, Finding, Mechanism, in_words
 from analysis.load import load
 from analysis.measured import Configuration, configurations
+from analysis.memory import memory
 from analysis.proving import interventions, trial
+from analysis.redis_work import redis_work
 from analysis.residence import residence
 from analysis.run_queue import run_queue
 from analysis.saturation import ORDER_PATH, saturation
 from analysis.scaling import scaling
+from analysis.skew import skew
 from analysis.slo import slo
+from analysis.statements import statements
+from analysis.throttle import throttle
 from analysis.validity import validity
 from analysis.waits import waits
 from loadgen.record import Run
 
 ANALYSES: tuple[Callable[[Run], list[Finding]], ...] = (
-    validity, saturation, demand, residence, waits, run_queue, scaling, load, drift, slo,
-    interventions,
+    validity, throttle, saturation, skew, demand, residence, waits, statements, connections, redis_work, run_queue,
+    memory, scaling, load, drift, slo, interventions,
 )  # fmt: skip
-PROCESSOR = (Mechanism.CPU, Mechanism.QUOTA)
-WAITING = (Mechanism.COMMIT, Mechanism.POOL, Mechanism.LOCK, Mechanism.RESPONSE, Mechanism.NETWORK)
+PROCESSOR = (Mechanism.CPU, Mechanism.QUOTA, Mechanism.SKEW, Mechanism.SLOW_COMMAND)
+WAITING = (
+    Mechanism.COMMIT, Mechanism.POOL, Mechanism.LOCK, Mechanism.RESPONSE, Mechanism.NETWORK, Mechanism.STATEMENT,
+)  # fmt: skip
 CONTEXT = (Mechanism.SCALING, Mechanism.LOAD)
 """These findings say how throughput behaves, and name nobody by themselves."""
 OUTWEIGHS = 2.0
@@ -141,6 +149,9 @@ def _limit(configuration: Configuration, findings: Sequence[Finding]) -> Limit:
     generator = [f for f in suspects if f.component == "generator"]
     if generator:
         return settled(Status.GENERATOR, generator[0])
+    throttled = [f for f in suspects if f.mechanism is Mechanism.THROTTLE]
+    if throttled:
+        return settled(Status.SUSPECTED, throttled[0])
     full = sorted(
         (f for f in suspects if f.mechanism in PROCESSOR and f.component in ORDER_PATH), key=_share, reverse=True
     )

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 WORDS = {
     "gateway": "the gateways", "ledger": "Postgres", "engine": "the engine", "redis": "Redis", "haproxy": "HAProxy",
+    "throttle": "the throttle",
 }  # fmt: skip
 """How a component is called in a sentence."""
 
@@ -48,6 +49,12 @@ class Mechanism(StrEnum):
     NETWORK = "network delay"
     RUN_QUEUE = "run queue"
     REPLICAS = "number"
+    STATEMENT = "one slow statement"
+    THROTTLE = "rate limit"
+    SKEW = "uneven load"
+    MEMORY = "memory"
+    SLOW_COMMAND = "slow command"
+    CONNECTIONS = "connections"
 
 
 @dataclass(frozen=True, slots=True)
