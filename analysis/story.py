@@ -115,3 +115,16 @@ def _walk(row: Any, until_ns: int, children: dict[str, list[Any]], critical: dic
         _walk(child, end_ns, children, critical)
         at_ns = max(child.start_ns, row.start_ns)
     critical[row.span_id] += max(0, at_ns - row.start_ns)
+
+
+def critical_ms(run: Run, from_share: float, to_share: float) -> dict[str, float]:
+    """Span name → its mean time on the critical path, of the traced orders between these quantiles of duration."""
+    told = [list(_steps(mine)) for _, mine in run.spans.groupby("trace_id") if (mine["parent_id"] == "").any()]
+    told.sort(key=lambda steps: steps[0].end_ns - steps[0].start_ns)
+    first = min(int(from_share * len(told)), max(len(told) - 1, 0))
+    chosen = told[first : max(first + 1, round(to_share * len(told)))]
+    sums: dict[str, float] = {}
+    for steps in chosen:
+        for step in steps:
+            sums[step.name] = sums.get(step.name, 0.0) + step.critical_ns / 1e6
+    return {name: total / len(chosen) for name, total in sums.items()}
