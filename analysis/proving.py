@@ -22,6 +22,7 @@ REST_MAX = 0.25
 HOST_BUSY_MAX = 0.85
 MECHANISMS = {
     "cpu": Mechanism.QUOTA, "commit": Mechanism.COMMIT, "delay": Mechanism.NETWORK, "replicas": Mechanism.REPLICAS,
+    "pool": Mechanism.POOL,
 }  # fmt: skip
 """Last word of a lever's name → what is limiting where throughput follows it."""
 STAGES = {"ledger": "ledger", "engine": "engine"}
@@ -112,7 +113,7 @@ def _suspicion(run: Run, configuration: Configuration, lever: str) -> float:
     match what:
         case "cpu" | "replicas" if busy is not None:
             return max(busy.utilisation, busy.throttled_share or 0.0)
-        case "commit" if time is not None:
+        case "commit" | "pool" if time is not None:
             return time.share(STAGES[component])
         case "delay" if time is not None:
             return max(time.share(stage) for stage in time.stages_ms)

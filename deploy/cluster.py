@@ -230,6 +230,10 @@ class Cluster:
         """What a part that runs with `disk_faults` finds from now on: each sync takes longer, no file may grow."""
         self._ask("disk", part=part, sync_delay_ns=round(sync_delay_ms * 1e6), is_full=is_full)
 
+    def set_pool(self, gateway: str, connections: int | None) -> None:
+        """How many of a gateway's connections to each shard may work at once; None: all that it has."""
+        self._ask("pool", part=gateway, connections=connections)
+
     def set_resting(self, gateway: str, resting: bool) -> None:
         """HAProxy sends a resting gateway nothing; until it works again the cluster counts as not whole."""
         self._ask("rest", part=gateway, resting=resting)

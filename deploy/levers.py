@@ -43,6 +43,10 @@ class Arm(StrEnum):
         return {Arm.LESS: 1 / STEP, Arm.BASE: 1.0, Arm.MORE: STEP}[self]
 
 
+STEPS = {Arm.LESS: -1, Arm.BASE: 0, Arm.MORE: 1}
+"""What comes in whole pieces."""
+
+
 class Lever(Protocol):
     @property
     def name(self) -> str:
@@ -148,7 +152,7 @@ class Replicas:
         return {"gateways.replicas": self.count + 1}
 
     def set(self, cluster: Cluster, arm: Arm) -> float:
-        wanted = self.count + {Arm.LESS: -1, Arm.BASE: 0, Arm.MORE: 1}[arm]
+        wanted = self.count + STEPS[arm]
         self._let(cluster, wanted)
         return wanted
 
@@ -161,13 +165,46 @@ class Replicas:
             cluster.set_resting(f"gateway-{number}", number > wanted)
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The connections of each gateway to the ledger: one less, `size`, one more, which it has to spare."""
+
+    gateways: int
+    size: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.component} pool"
+
+    @property
+    def component(self) -> str:
+        return "ledger"
+
+    @property
+    def overrides(self) -> dict[str, int]:
+        """Of the topology, so that the spare one is there."""
+        return {"gateways.ledger_pool_size": self.size + 1}
+
+    def set(self, cluster: Cluster, arm: Arm) -> float:
+        wanted = self.size + STEPS[arm]
+        for number in range(1, self.gateways + 1):
+            cluster.set_pool(f"gateway-{number}", wanted)
+        return wanted
+
+    def put_back(self, cluster: Cluster) -> None:
+        for number in range(1, self.gateways + 1):
+            cluster.set_pool(f"gateway-{number}", None)
+
+
 def available(topology: Topology, standing: Sequence[Fault]) -> list[Lever]:
-    """What can be turned: the quotas of the order path, how many gateways there are where there are several, and the
-    disks and links that are delayed."""
+    """What can be turned: the quotas of the order path, how many gateways there are and how many connections each
+    has, where there are several, and the disks and links that are delayed."""
     quotas = {component: getattr(topology, section).cpu_cores for component, section in SECTIONS.items()}
     levers: list[Lever] = [Cpu(component, cores) for component, cores in quotas.items() if cores is not None]
     if topology.gateways.replicas > 1:
         levers.append(Replicas(topology.gateways.replicas))
+    if topology.gateways.ledger_pool_size > 1:
+        levers.append(Pool(topology.gateways.replicas, topology.gateways.ledger_pool_size))
     for fault in standing:
         match fault:
             case SlowSync():

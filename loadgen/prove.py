@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from deploy.cluster import Cluster, ClusterError
 from deploy.faults.fault import FaultError
-from deploy.levers import Arm, Lever, Replicas, available, pulled
+from deploy.levers import Arm, Lever, Pool, Replicas, available, pulled
 from loadgen.campaign import Campaign, CampaignError, PlannedWindow, Prove, configuration_name
 
 END_DEADLINE_S = 30.0
@@ -44,7 +44,10 @@ def schedule(levers: Sequence[Lever], rounds: int, seed: int) -> list[Turn]:
 
 
 def levers_of(campaign: Campaign, planned: PlannedWindow) -> dict[str, Lever]:
-    """Name → lever: those that the campaign asks for, else all that turn something else than another one does.
+    """Name → lever: those that the campaign asks for, else all that each turn a capacity of their own.
+
+    One gateway more is more CPU and more connections, and a connection more is more commits under way, which is what a
+    faster commit gives as well: beside such a lever neither is taken, since elasticities of one capacity do not add up.
 
     Raises CampaignError where one that is asked for is not to be had.
     """
@@ -55,7 +58,8 @@ def levers_of(campaign: Campaign, planned: PlannedWindow) -> dict[str, Lever]:
         raise CampaignError([f"prove.levers: {', '.join(unknown)} cannot be turned here; use some of {have}"])
     if asked:
         return {name: known[name] for name in asked}
-    twice = [name for name, lever in known.items() if isinstance(lever, Replicas) and f"{lever.component} cpu" in known]
+    twice = {"gateway replicas"} if "gateway cpu" in known else set()
+    twice |= {"ledger pool"} if "ledger commit" in known else set()
     return {name: lever for name, lever in known.items() if name not in twice}
 
 
@@ -77,7 +81,7 @@ def proof_of(campaign: Campaign, planned: PlannedWindow, levers: Sequence[Lever]
     prove = campaign.prove or Prove()
     of_topology = {key: value for key, value in planned.parameters.items() if not key.startswith("load.")}
     for lever in levers:
-        of_topology |= lever.overrides if isinstance(lever, Replicas) else {}
+        of_topology |= lever.overrides if isinstance(lever, Replicas | Pool) else {}
     settled_s = prove.turn_s / 2  # so that the last turn ends before the load does
     load = planned.load.model_copy(update={"duration_s": prove.duration_s(len(levers)) + settled_s})
     change: Mapping[str, Any] = {

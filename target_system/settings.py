@@ -42,6 +42,9 @@ class GatewaySettings(BaseSettings):
     port: int = Field(ge=1, le=65535)
     ledger_dsns: tuple[str, ...] = Field(min_length=1, description="one a shard; secrets by passfile=")
     ledger_pool_size: PositiveInt = Field(default=16, description="connections a shard")
+    ledger_pool_file: Path | None = Field(
+        default=None, description="how many of these may work at once: a number, read at the start and at each SIGHUP"
+    )
     ledger_write_path: Literal["per_order", "group"] = Field(
         default="per_order", description="one commit an order, or many orders a commit"
     )

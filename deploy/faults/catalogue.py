@@ -25,17 +25,18 @@ from deploy.faults.redis_flush import RedisFlush
 from deploy.faults.redis_memory import RedisMemory
 from deploy.faults.slow_sync import SlowSync
 from deploy.faults.small_disk import SmallDisk
+from deploy.faults.small_pool import SmallPool
 from deploy.faults.stutter import Stutter
 from deploy.faults.table_lock import TableLock
 
 KINDS: tuple[type[Fault], ...] = (
     Kill, Freeze, Latency, Bandwidth, Timeout, Reset, SlowSync, DiskFull, CpuQuota, CpuHog, TableLock, IdleConnections,
-    HotRow, FailingRows, RedisFlush, RedisMemory, FdLimit, Stutter, SmallDisk,
+    HotRow, FailingRows, RedisFlush, RedisMemory, FdLimit, Stutter, SmallDisk, SmallPool,
 )  # fmt: skip
 
 AnyFault = Annotated[
     Kill | Freeze | Latency | Bandwidth | Timeout | Reset | SlowSync | DiskFull | CpuQuota | CpuHog | TableLock
-    | IdleConnections | HotRow | FailingRows | RedisFlush | RedisMemory | FdLimit | Stutter | SmallDisk,
+    | IdleConnections | HotRow | FailingRows | RedisFlush | RedisMemory | FdLimit | Stutter | SmallDisk | SmallPool,
     Field(discriminator="kind"),
 ]  # fmt: skip
 """For a field of another document, as a campaign's or a drill's."""

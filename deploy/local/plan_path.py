@@ -124,10 +124,12 @@ def gateway(site: Site, number: int) -> PartSpec:
     wanted = site.topology.gateways
     name = f"gateway-{number}"
     port = site.ports[name]
+    pool_file = site.layout.config / f"{name}.pool"
     environment = _pipeline("GATEWAY", site) | {
         "GATEWAY_NAME": name,
         "GATEWAY_PORT": str(port),
         "GATEWAY_LEDGER_POOL_SIZE": str(wanted.ledger_pool_size),
+        "GATEWAY_LEDGER_POOL_FILE": str(pool_file),
         "GATEWAY_LEDGER_WRITE_PATH": site.topology.ledger.write_path,
         "GATEWAY_IN_FLIGHT_MAX": str(wanted.in_flight_max),
         "GATEWAY_RISK": site.topology.risk.model_dump_json(),
@@ -149,6 +151,8 @@ def gateway(site: Site, number: int) -> PartSpec:
         restarts=wanted.restarts,
         limit=limit(wanted),
         environment=environment | wanted.environment,
+        files={pool_file: str(wanted.ledger_pool_size)},
+        pool_file=pool_file,
     )
 
 

@@ -58,6 +58,7 @@ class PartSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[Path, str] = field(default_factory=dict)  # its configuration, written before it starts
     disk_control: Path | None = None  # where it is told of disk faults, if it runs with them
+    pool_file: Path | None = None  # where a gateway is told how many connections may work
     unprivileged: bool = False  # refuses to run as root
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL  # what the kernel sends it when the supervisor dies

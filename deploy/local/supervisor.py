@@ -113,6 +113,8 @@ class Supervisor:
                 return self._bound(request["part"], request["cores"])
             case "disk":
                 return self._set_disk(request["part"], request["sync_delay_ns"], request["is_full"])
+            case "pool":
+                return self._bound_pool(request["part"], request["connections"])
             case "rest":
                 return front.rest(self._layout.front, self._part(request["part"]).spec, request["resting"])
             case "load":
@@ -185,6 +187,15 @@ class Supervisor:
         if control is None:
             raise Impossible(f"{part} runs without disk faults; set disk_faults of its component in the topology")
         disk.tell(control, sync_delay_ns, is_full)
+
+    def _bound_pool(self, part: str, connections: int | None) -> None:
+        """None: as many as it has."""
+        process = self._part(part)
+        if process.spec.pool_file is None:
+            raise Impossible(f"{part} has no connections to the ledger that could be bounded; use gateway-1 and so on")
+        most = int(process.spec.files[process.spec.pool_file])
+        process.spec.pool_file.write_text(str(most if connections is None else connections))
+        self._send(part, signal.SIGHUP, False)
 
     def _send(self, part: str, signum: int, whole: bool) -> None:
         process = self._part(part)

@@ -17,6 +17,7 @@ from deploy.faults.freeze import Freeze
 from deploy.faults.hot_row import HotRow
 from deploy.faults.network import Bandwidth, Latency
 from deploy.faults.slow_sync import SlowSync
+from deploy.faults.small_pool import SmallPool
 from deploy.faults.stutter import Stutter
 from deploy.faults.table_lock import TableLock
 
@@ -97,6 +98,7 @@ CASES: tuple[Case, ...] = (
     Case("ledger_quota", _one("ledger", "CPU quota"), _quota("ledger-1", 0.1)),
     Case("ledger_slow_sync", _one("ledger", "commit path"), _slow_sync("ledger-1", 10, 20, 40)),
     Case("ledger_hot_row", _one("ledger", "locks"), tuple((HotRow(held_ms=ms),) for ms in (3, 5, 15))),
+    Case("ledger_pool", _one("ledger", "connection pool"), tuple((SmallPool(connections=n),) for n in (3, 2, 1))),
     Case("ledger_table_lock", _one("ledger", "locks"), ((TableLock(mode="exclusive"),),)),
     Case("engine_slow_sync", _one("engine", "commit path"), _slow_sync("engine", 10, 25, 40)),
     Case("link_gateway_ledger", _network("gateway-ledger"), _delayed("gateway-ledger", 10, 20, 40)),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO
 
 from target_system.gateway.crash_points import CrashPoints
@@ -90,6 +92,10 @@ class Gateway:
     async def start(self) -> None:
         for shard in self.shards:
             shard.start()
+        if self.settings.ledger_pool_file is not None:
+            self._bound_pool(self.settings.ledger_pool_file)
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGHUP, self._bound_pool, self.settings.ledger_pool_file)
         self._tasks = [asyncio.create_task(work) for work in (self.engine.run(), self.follower.run())]
         if self.telemetry.metrics.is_on:
             lag = self.telemetry.metrics.get("gateway_event_loop_lag_seconds")
@@ -108,6 +114,11 @@ class Gateway:
         self.telemetry.log.info("stopped", in_flight=self.work.in_flight)
         await asyncio.to_thread(self.tracer.close)
         self.telemetry.close()
+
+    def _bound_pool(self, file: Path) -> None:
+        usable = int(file.read_text()) if file.exists() else self.settings.ledger_pool_size
+        for shard in self.shards:
+            shard.bound(usable)
 
     def begin_stop(self) -> None:
         self.work.is_stopping = True
@@ -136,7 +147,7 @@ class Gateway:
         for shard in self.shards:
             get("gateway_ledger_waiters", shard.shard).set(shard.waiting)
             get("gateway_ledger_connections", shard.shard, "idle").set(shard.free)
-            get("gateway_ledger_connections", shard.shard, "busy").set(shard.open_count - shard.free)
+            get("gateway_ledger_connections", shard.shard, "busy").set(shard.open_count - shard.free - shard.withheld)
         return self.telemetry.metrics.exposition()
 
     def _difference(self, status: pb.StatusReply) -> str | None:

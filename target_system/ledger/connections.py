@@ -47,12 +47,14 @@ class SilentWatcher:
 
 
 class Connections:
-    """Up to `size` connections to one shard. `free`, `open_count` and `waiting` are for gauges."""
+    """Up to `size` connections to one shard. `free`, `open_count`, `withheld` and `waiting` are for gauges."""
 
     def __init__(self, dsn: str, size: int, shard: str, watcher: Watcher, statement_timeout_ms: int) -> None:
         self.shard, self.dsn, self._size, self._watcher = shard, dsn, size, watcher
         self._settings = {"application_name": "ledger", "statement_timeout": str(statement_timeout_ms), "jit": "off"}
+        self._usable = size
         self._free: list[Any] = []
+        self._withheld: list[Any] = []
         self._waiters: deque[asyncio.Future[Any]] = deque()
         self._openers: set[asyncio.Task[None]] = set()
         self.open_count = 0
@@ -65,6 +67,18 @@ class Connections:
     def free(self) -> int:
         return len(self._free)
 
+    @property
+    def withheld(self) -> int:
+        return len(self._withheld)
+
+    def bound(self, usable: int) -> None:
+        """No more than so many work at once from now on, one at least; the others stay open."""
+        self._usable = max(1, min(usable, self._size))
+        while self._free and len(self._withheld) < self._size - self._usable:
+            self._withheld.append(self._free.pop())
+        while len(self._withheld) > self._size - self._usable:
+            self._hand_out(self._withheld.pop())
+
     def start(self) -> None:
         for _ in range(self._size):
             self._open_one()
@@ -73,10 +87,11 @@ class Connections:
         for task in self._openers:
             task.cancel()
         await asyncio.gather(*self._openers, return_exceptions=True)
-        for connection in self._free:
+        for connection in (*self._free, *self._withheld):
             with contextlib.suppress(*LOST, asyncio.TimeoutError):
                 await connection.close(timeout=1.0)
         self._free.clear()
+        self._withheld.clear()
 
     async def acquire(self, deadline_s: float) -> Any:
         """A connection of the caller's own; give it back with `release`, also after an error."""
@@ -103,6 +118,9 @@ class Connections:
             self._hand_out(connection)
 
     def _hand_out(self, connection: Any) -> None:
+        if len(self._withheld) < self._size - self._usable:
+            self._withheld.append(connection)
+            return
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():

@@ -103,3 +103,19 @@ def rows(dsn: str) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     with psycopg.connect(dsn) as ledger:
         commands = ledger.execute(f"SELECT {columns} FROM commands ORDER BY sequence").fetchall()
         return commands, ledger.execute("SELECT * FROM trades ORDER BY trade_id").fetchall()
+
+
+async def test_of_a_bounded_pool_no_more_connections_work_until_it_is_unbounded(postgres: Postgres) -> None:
+    pool = Connections(postgres.new_ledger(), 3, "1", SilentWatcher(), 2_000)
+    pool.start()
+    one = await pool.acquire(5.0)
+    pool.bound(1)
+    with pytest.raises(LedgerAway):
+        await pool.acquire(0.2)
+    pool.bound(3)
+    others = [await pool.acquire(5.0) for _ in range(2)]
+    pool.bound(2)
+    for connection in (one, *others):
+        pool.release(connection)
+    assert (pool.open_count, pool.free, pool.withheld) == (3, 2, 1)
+    await pool.close()
