@@ -157,7 +157,7 @@ def levers(proof: Row) -> str:
     base = proof["base_per_s"]
     axes.axvspan(base["low"], base["high"], color="#eeeeee", zorder=0)
     axes.axvline(base["value"], color=MUTED, linewidth=1.4, linestyle="--", label="as it is")
-    for arm, label, i in (("less_per_s", "a fifth less", 1), ("more_per_s", "a fifth more", 0)):
+    for arm, label, i in (("less_per_s", "less of it", 1), ("more_per_s", "more of it", 0)):
         x = [row[arm]["value"] for row in rows]
         spread = [
             [row[arm]["value"] - row[arm]["low"] for row in rows],
@@ -185,6 +185,28 @@ def levers(proof: Row) -> str:
 
 
 @mpl.rc_context(STYLE)
+def beside(rows: Sequence[Row]) -> str:
+    """Throughput of each configuration in each run, with its interval: {"label", "mark", "orders_per_s"}."""
+    labels = list(dict.fromkeys(row["label"] for row in rows))
+    marks = list(dict.fromkeys(row["mark"] for row in rows))
+    figure, axes = _figure(7.2, 1.1 + 0.32 * len(labels) * len(marks))
+    for i, mark in enumerate(marks):
+        mine = [row for row in rows if row["mark"] == mark]
+        x = [row["orders_per_s"]["value"] for row in mine]
+        y = [labels.index(row["label"]) + 0.7 * (i / max(len(marks) - 1, 1) - 0.5) for row in mine]
+        axes.errorbar(
+            x, y, xerr=_spans(mine, x), linestyle="none", marker=MARKERS[i % 8], color=PALETTE[i % 8], markersize=8,
+            capsize=4, label=f"run {mark}",
+        )  # fmt: skip
+        for value, height in zip(x, y, strict=True):
+            axes.annotate(f"{value:,.0f}", (value, height), (8, 5), textcoords="offset points", fontsize=8)
+    axes.set(xlim=(0, None), xlabel="orders/s", yticks=range(len(labels)), yticklabels=labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.grid(axis="x")
+    _legend(figure, axes)
+    return _svg(figure, "Throughput of the runs")
+
+
 def timeline(panels: Sequence[Row]) -> str:
     """Orders in each second of each window, with what happened to the cluster marked: small multiples, one scale."""
     figure = Figure(figsize=(7.2, 1.0 + 1.15 * len(panels)))

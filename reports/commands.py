@@ -39,6 +39,9 @@ def compare(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Also where machines or campaigns differ, or repetitions are few.")
     ] = False,
+    page: Annotated[
+        Path | None, typer.Option(help="Put the runs beside each other on this HTML page, and test nothing.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what changed from one run to others: throughput and quantiles, with intervals over repetitions.
@@ -47,10 +50,14 @@ def compare(
     """
     from analysis import change
     from loadgen.record import Run
+    from reports import comparison
 
     documents = []
     with exit_codes():
         first = Run.open(before)
+        if page is not None:
+            say(f"page: {comparison.write([first, *(Run.open(path) for path in after)], page)}")
+            return
         for path in after:
             other = Run.open(path)
             found = change.compare(first, other, anyway=anyway)

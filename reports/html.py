@@ -28,7 +28,7 @@ TONES = {"proven": "", "suspected": "", "no limit at this load": "clear"}
 
 
 def render(content: Mapping[str, Any]) -> str:
-    return _environment().get_template("report.html.j2").render({**content, **_derived(content), **_charts(content)})
+    return environment().get_template("report.html.j2").render({**content, **_derived(content), **_charts(content)})
 
 
 def title(content: Mapping[str, Any]) -> str:
@@ -128,7 +128,7 @@ def _chart(draw: Any, *given: Any) -> Markup:
     return Markup(draw(*given))
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
