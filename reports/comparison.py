@@ -45,6 +45,6 @@ def comparison(runs: Sequence[Run]) -> dict[str, Any]:
         "rows": rows,
         "sentence": f"Most was carried in run {best['mark']}: "
         f"{best['orders_per_s']['value']:,.0f} orders/s with {best['label']}.",
-        "unlike": [line for run in runs[1:] for line in unlike(runs[0], run)],
+        "unlike": list(dict.fromkeys(line for run in runs[1:] for line in unlike(runs[0], run))),
         "chart": Markup(charts.beside(rows)),
     }  # fmt: skip
