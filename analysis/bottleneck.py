@@ -40,7 +40,7 @@ PROCESSOR = (Mechanism.CPU, Mechanism.QUOTA, Mechanism.SKEW, Mechanism.SLOW_COMM
 WAITING = (
     Mechanism.COMMIT, Mechanism.POOL, Mechanism.LOCK, Mechanism.RESPONSE, Mechanism.NETWORK, Mechanism.STATEMENT,
 )  # fmt: skip
-CONTEXT = (Mechanism.SCALING, Mechanism.LOAD)
+CONTEXT = (Mechanism.SCALING, Mechanism.LOAD, Mechanism.DRIFT)
 """These findings say how throughput behaves, and name nobody by themselves."""
 OUTWEIGHS = 2.0
 """A wait this many times as long as that for a processor is no fault of a full host."""

@@ -1,9 +1,12 @@
 """What a sealed run says of the cost of an order: the constants from which configurations not run yet are predicted.
 
-Busy cores of a component are taken as `D X (1 + s h)`: the CPU time of an order grows with the busy share h of the
-host, since the threads of a core share its units and caches; one s for all components. Background work is not told
-apart: a component that a quota stops is as busy with much of it as with little. What an order sleeps in a commit is
-Little's law on the sampled sessions; what else it waits without CPU is one delay, fitted to the run's throughputs.
+Busy cores of a component are taken as `n B + D X (1 + s h)`: n instances with background work B each, and D an order.
+The CPU time of an order grows with the busy share h of the host, since the threads of a core share its units and
+caches; one s for all components. B and D can be told apart only where the run measured light loads as well as heavy
+ones. What an order waits without CPU is one delay, fitted to the run's throughputs, and the commit.
+
+A commit that finds a sync under way waits for the rest of that and for its own, so with two sessions and more each one
+holds its connection for two syncs, and for what the gateway and the statement take around it (`Commit`).
 """
 
 from __future__ import annotations
@@ -17,14 +20,16 @@ from scipy import optimize
 
 from analysis.capacity import topology_of
 from analysis.measured import Configuration, configurations
+from analysis.residence import mean_of
 from analysis.saturation import ORDER_PATH, Load, loads
 from analysis.validity import host_share
-from analysis.waits import waits_of
+from analysis.waits import rate_of, waits_of
 from deploy.topology import Topology
 from loadgen.record import Machine, Run
 
-SLEEPS = frozenset({"IO", "LWLock", "IPC", "Timeout", "Lock"})
-"""Wait types of an active session that is on no processor; "Client" is the gateway's time, not Postgres's."""
+CONNECTIONS, COMMITS = "gateway_ledger_connections", "pg_stat_database_xact_commit"
+SYNCING = frozenset({"WALSync", "WALWrite"})
+"""Wait events of a session whose commit is being synced, or waits for the sync before it."""
 CONFIGURATIONS_MIN = 3
 DILATION_MAX = 1.5
 OWN = (*ORDER_PATH, "generator")
@@ -47,15 +52,36 @@ class Point:
     busy: Mapping[str, float]
     other_cores: float
     host_share: float
-    sleep_s: float
+    commit: Commit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """`sync_s`: one sync of the WAL. `around_s`: what a connection is held for a commit beside its syncs."""
+
+    sync_s: float
+    around_s: float
+    commits_per_order: float
+
+    @property
+    def alone_s(self) -> float:
+        """A connection's time for a commit that meets no other."""
+        return self.sync_s + self.around_s
+
+    def speed(self, sessions: int, places: float) -> float:
+        """Commits in the time that one alone takes, with so many sessions on so many connections."""
+        at_once = min(float(sessions), places)
+        return max(1.0, at_once * self.alone_s / (2 * self.sync_s + self.around_s)) if at_once > 1 else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one component: CPU seconds an order on an idle host, and the relative error of that."""
+    """Of one component: CPU seconds an order on an idle host, the relative error of that, and the cores that each
+    instance needs without any order."""
 
     demand_s: float
     error: float
+    background_cores: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +92,7 @@ class Calibration:
     costs: Mapping[str, Cost]
     dilation: float
     """s: by what share a full host lengthens the CPU time of an order."""
-    sleep_s: float
+    commit: Commit | None
     other_cores: float
     commands_per_order: float
 
@@ -97,7 +123,7 @@ def calibrate(run: str, machine: Machine, seen: Sequence[Point]) -> Calibration:
         points=tuple(seen),
         costs={name: _cost(seen, name, dilation) for name in _components(seen)},
         dilation=dilation,
-        sleep_s=float(np.median([point.sleep_s for point in seen])),
+        commit=_usual_commit([point.commit for point in seen if point.commit]),
         other_cores=float(np.median([point.other_cores for point in seen])),
         commands_per_order=float(np.mean([point.commands_per_order for point in seen])),
     )
@@ -107,8 +133,6 @@ def _point(run: Run, configuration: Configuration, found: Mapping[str, Load]) ->
     rate = configuration.orders_per_s.value
     busy = {name: load.busy_cores.value for name, load in found.items() if name in OWN}
     share = host_share(run, configuration)
-    waits = waits_of(run, configuration)
-    asleep = sum(count for (kind, _), count in waits.sessions.items() if kind in SLEEPS)
     return Point(
         topology=topology_of(run, configuration.windows[0]),
         users=configuration.users,
@@ -118,28 +142,63 @@ def _point(run: Run, configuration: Configuration, found: Mapping[str, Load]) ->
         busy=busy,
         other_cores=max(0.0, share * run.machine.cores - sum(busy.values())),
         host_share=share,
-        sleep_s=asleep / rate,
+        commit=_commit(run, configuration),
     )
+
+
+def _commit(run: Run, configuration: Configuration) -> Commit | None:
+    """From the syncs, the commits, and the connections that the gateways hold; None where one of them is not known."""
+    rate = configuration.orders_per_s.value
+    seen = waits_of(run, configuration)
+    held = mean_of(run, configuration, CONNECTIONS, state="busy")
+    commits = rate_of(run, configuration, COMMITS)
+    if not seen.syncs_per_s or not seen.syncing_share or held is None or not commits:
+        return None
+    sync_s = seen.syncing_share / seen.syncs_per_s
+    commits_per_order = min(commits / rate, configuration.commands_per_order)
+    on_sync = sum(count for (_, event), count in seen.sessions.items() if event in SYNCING)
+    around_s = max(0.0, held - on_sync) / (commits_per_order * rate)
+    return Commit(sync_s, around_s, commits_per_order)
+
+
+def _usual_commit(seen: Sequence[Commit]) -> Commit | None:
+    if not seen:
+        return None
+    names = ("sync_s", "around_s", "commits_per_order")
+    return Commit(*(float(np.median([getattr(each, name) for each in seen])) for name in names))
 
 
 def _components(seen: Sequence[Point]) -> list[str]:
     return [name for name in OWN if all(point.busy.get(name, 0.0) > 0 for point in seen)]
 
 
-def _costs_s(seen: Sequence[Point], name: str, dilation: float) -> np.ndarray:
-    """Of an order at each point, as on an idle host."""
-    return np.array([p.busy[name] / p.orders_per_s / (1 + dilation * p.host_share) for p in seen])
+def instances_of(topology: Topology, component: str) -> int:
+    return {"gateway": topology.gateways.replicas, "ledger": topology.ledger.shards}.get(component, 1)
+
+
+def _fit(seen: Sequence[Point], name: str, dilation: float) -> tuple[float, float, np.ndarray]:
+    """Background of an instance (cores), CPU time of an order (s), and what each point misses of it (relative).
+
+    Least squares of the relative errors; neither is negative.
+    """
+    busy = np.array([point.busy[name] for point in seen])
+    columns = np.array([
+        [instances_of(p.topology, name), p.orders_per_s * (1 + dilation * p.host_share)] for p in seen
+    ])  # fmt: skip
+    found, _ = optimize.nnls(columns / busy[:, None], np.ones(len(seen)))
+    return float(found[0]), float(found[1]), columns @ found / busy - 1
 
 
 def _misfit(seen: Sequence[Point], dilation: float) -> float:
     """Squares over all components, each counted by its share of the CPU: the small ones are mostly noise."""
     whole = sum(sum(point.busy.values()) for point in seen)
     return sum(
-        float(np.var(np.log(_costs_s(seen, name, dilation)))) * sum(point.busy[name] for point in seen) / whole
+        float(np.mean(_fit(seen, name, dilation)[2] ** 2)) * sum(point.busy[name] for point in seen) / whole
         for name in _components(seen)
     )
 
 
 def _cost(seen: Sequence[Point], name: str, dilation: float) -> Cost:
-    logs = np.log(_costs_s(seen, name, dilation))
-    return Cost(float(np.exp(logs.mean())), float(logs.std(ddof=1)) / math.sqrt(len(seen)))
+    background, demand_s, misses = _fit(seen, name, dilation)
+    spread = float(np.sqrt(np.sum(misses**2) / max(1, len(seen) - 2)))
+    return Cost(max(demand_s, 1e-9), spread / math.sqrt(len(seen)), background)

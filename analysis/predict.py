@@ -1,8 +1,9 @@
 """Throughput and latency of a configuration that was not run, from what the orders of a run cost: written down before.
 
 An exact closed network (`analysis.mva`): a station for each component of the order path, with the quota of the target
-as its speed; a shard is a station of its own that gets its part of the orders; commits sleep at a station with as many
-places as there are connections, or one whose rate follows a curve that pgbench measured. All processes share the host,
+as its speed, less its background work; a shard is a station of its own that gets its part of the orders; commits wait
+at a station for each shard that syncs in groups, on as many connections as there are, or one whose rate follows a curve
+that pgbench measured. All processes share the host,
 which bounds the whole. A prediction is refused where the model does not even fit the run that it comes from, and
 beyond twice what that run measured.
 """
@@ -17,7 +18,7 @@ import numpy as np
 from scipy import stats
 
 from analysis import mva, open_network
-from analysis.calibration import Calibration, Point, PredictionError, calibrate, points
+from analysis.calibration import Calibration, Point, PredictionError, calibrate, instances_of, points
 from analysis.capacity import capacity_of
 from analysis.finding import Interval
 from analysis.saturation import ORDER_PATH
@@ -31,6 +32,8 @@ REACH = 2.0
 HOST_FULL = 0.97
 """Share of the host's cores that processes get to use: the rest goes to switching between them."""
 ROUNDS = 8
+LEFT_MIN = 0.05
+"""Share of its capacity that a component has for orders at least, whatever its background work."""
 DELAYS_TRIED, AS_GOOD = 16, 1.05
 FIXED = ("ledger.write_path", "ledger.disk_faults", "risk.portfolio", "gateways.signals", "limits.total_per_s")
 """Settings that change what an order costs: only configurations alike in them speak for a target."""
@@ -197,6 +200,7 @@ def _solve(
 ) -> Outcome:
     """The host's busy share lengthens the demands, and these set the busy share: solved by going round."""
     cores, costs = calibration.machine.cores, calibration.costs
+    other_cores += sum(cost.background_cores * instances_of(target.topology, name) for name, cost in costs.items())
     thinking_s = target.think_s * calibration.commands_per_order
     work_s = sum(cost.demand_s for cost in costs.values())
     share, solution, bound = min(1.0, ((target.rate_per_s or 0.0) * work_s + other_cores) / cores), None, math.inf
@@ -232,17 +236,20 @@ def _stations(
             continue
         cost = calibration.costs[name]
         room = capacity_of(target.topology, calibration.machine, name)
+        each = max(LEFT_MIN * room.each, room.each - cost.background_cores)
         if name != "ledger":
-            yield mva.servers(name, cost.demand_s * stretch, room.cores, room.each)
+            yield mva.servers(name, cost.demand_s * stretch, each * room.instances, each)
             continue
         for shard in range(1, shards + 1):
-            yield mva.servers(f"ledger {shard}", cost.demand_s * stretch / shards, room.each, room.each)
+            yield mva.servers(f"ledger {shard}", cost.demand_s * stretch / shards, each, each)
     places = target.topology.gateways.replicas * target.topology.gateways.ledger_pool_size
+    commit = calibration.commit
     for shard in range(1, shards + 1):
         if curve:
             yield commits(f"commit {shard}", curve, shards)
-        elif calibration.sleep_s > 0:
-            yield mva.servers(f"commit {shard}", calibration.sleep_s / shards, places)
+        elif commit:
+            demand_s = commit.commits_per_order * commit.alone_s / shards
+            yield mva.Station(f"commit {shard}", demand_s, lambda n: commit.speed(n, places))
 
 
 def commits(name: str, curve: Mapping[int, float], shards: int = 1) -> mva.Station:

@@ -61,9 +61,9 @@ def residence_of(run: Run, configuration: Configuration) -> Residence | None:
     return Residence(stages, whole_ms, 1e3 * lag / instances if lag is not None else None)
 
 
-def mean_of(run: Run, configuration: Configuration, metric: str) -> float | None:
+def mean_of(run: Run, configuration: Configuration, metric: str, **labels: str) -> float | None:
     """Mean over time of a gauge summed over its instances."""
-    found = [values for window in configuration.windows if (values := gauge(run, metric, window)) is not None]
+    found = [values for window in configuration.windows if (values := gauge(run, metric, window, **labels)) is not None]
     return float(np.mean(np.concatenate(found))) if found else None
 
 

@@ -94,9 +94,9 @@ def waits_of(run: Run, configuration: Configuration) -> Waits:
     return Waits(
         sessions=_sessions(run, configuration),
         pool_waiters=mean_of(run, configuration, WAITERS),
-        syncs_per_s=_rate(run, configuration, SYNCS),
-        syncing_share=_rate(run, configuration, SYNC_SECONDS),
-        in_stage=_rate(run, configuration, f"{STAGE}_sum", stage="ledger"),
+        syncs_per_s=rate_of(run, configuration, SYNCS),
+        syncing_share=rate_of(run, configuration, SYNC_SECONDS),
+        in_stage=rate_of(run, configuration, f"{STAGE}_sum", stage="ledger"),
     )
 
 
@@ -119,7 +119,7 @@ def _sessions(run: Run, configuration: Configuration) -> dict[tuple[str, str], f
     return {key: count / ticks for key, count in counts.items()} if ticks else {}
 
 
-def _rate(run: Run, configuration: Configuration, metric: str, **labels: str) -> float | None:
+def rate_of(run: Run, configuration: Configuration, metric: str, **labels: str) -> float | None:
     found = [
         values for window in configuration.windows if (values := counter(run, metric, window, **labels)) is not None
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from analysis import predicted, whatif
-from analysis.calibration import Calibration, Cost, Point, PredictionError, calibrate
+from analysis.calibration import Calibration, Commit, Cost, Point, PredictionError, calibrate
 from analysis.predict import Model, Target, commits, fitted, predict
 from deploy.topology import Topology
 from tests.loadgen.synthetic import MACHINE
@@ -21,21 +21,22 @@ QUOTAS = {"gateways.cpu_cores": 0.2, "ledger.cpu_cores": 0.4, "engine.cpu_cores"
 DELAY_S = 0.004
 
 
-def truth() -> Model:
-    """What the planted points are drawn from."""
-    known = Calibration("planted", LARGE, (), {k: Cost(v, 0.0) for k, v in COSTS.items()}, 0.0, 0.0, 0.1, 1.0)
-    return Model(known, DELAY_S, 0.0, None)
+def truth(background: float = 0.0) -> Model:
+    """What the planted points are drawn from; `background` cores of each gateway, whatever it serves."""
+    costs = {name: Cost(cost, 0.0, background if name == "gateway" else 0.0) for name, cost in COSTS.items()}
+    return Model(Calibration("planted", LARGE, (), costs, 0.0, None, 0.1, 1.0), DELAY_S, 0.0, None)
 
 
 def target(gateways: int, users: int = 20, **overrides: object) -> Target:
     return Target(Topology().with_overrides({"gateways": gateways, **QUOTAS, **overrides}), users, 0.01)
 
 
-def point(of: Target, factor: float = 1.0) -> Point:
-    rate = truth().outcome(of).orders_per_s * factor
+def point(of: Target, factor: float = 1.0, background: float = 0.0) -> Point:
+    rate = truth(background).outcome(of).orders_per_s * factor
     busy = {name: rate * cost / factor for name, cost in COSTS.items()}
+    busy["gateway"] += background * of.topology.gateways.replicas
     share = (0.1 + sum(busy.values())) / LARGE.cores
-    return Point(of.topology, of.users, of.think_s, rate, 1.0, busy, 0.1, share, 0.0)
+    return Point(of.topology, of.users, of.think_s, rate, 1.0, busy, 0.1, share)
 
 
 @cache
@@ -51,6 +52,32 @@ def test_configurations_that_were_not_measured_are_foretold(gateways: int, chang
     wanted = target(gateways, **changes)
     found = predict(planted(), wanted)
     assert found.orders_per_s == pytest.approx(truth().outcome(wanted).orders_per_s, rel=0.03)
+
+
+def test_work_without_orders_is_told_apart_where_light_loads_were_measured_and_counts_under_another_quota() -> None:
+    background = 0.06
+    seen = [point(target(g, u), background=background) for g, u in ((1, 1), (1, 20), (2, 2), (2, 20), (4, 2), (4, 20))]
+    model = fitted(calibrate("planted", LARGE, seen))
+    assert model.calibration.costs["gateway"].background_cores == pytest.approx(background, rel=0.1)
+    wanted = target(2, **{"gateways.cpu_cores": 0.12})
+    assert predict(model, wanted).orders_per_s == pytest.approx(
+        truth(background).outcome(wanted).orders_per_s, rel=0.05
+    )
+
+
+def test_commits_that_meet_wait_for_the_sync_before_theirs_and_connections_bound_how_many_do() -> None:
+    commit = Commit(sync_s=0.010, around_s=0.002, commits_per_order=1.0)
+    rates = [commit.speed(n, places=6) / commit.alone_s for n in (1, 2, 4, 6, 40)]
+    assert rates == pytest.approx([1 / 0.012, 2 / 0.022, 4 / 0.022, 6 / 0.022, 6 / 0.022])
+
+
+def test_a_shard_more_carries_as_much_again_where_commits_are_the_limit() -> None:
+    commit = Commit(sync_s=0.020, around_s=0.002, commits_per_order=1.0)
+    model = Model(replace(truth().calibration, commit=commit), 0.0, 0.0, None)
+    few = {"gateways.ledger_pool_size": 2, "gateways.cpu_cores": 1.0}
+    one, three = (model.outcome(target(2, 40, **few, **{"ledger.shards": n})) for n in (1, 3))
+    assert one.binds == "commit 1"
+    assert three.orders_per_s / one.orders_per_s == pytest.approx(3.0, rel=0.1)
 
 
 def test_the_delay_that_uses_no_processor_is_found_from_the_runs_own_throughputs() -> None:
