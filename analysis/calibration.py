@@ -31,6 +31,8 @@ CONNECTIONS, COMMITS = "gateway_ledger_connections", "pg_stat_database_xact_comm
 SYNCING = frozenset({"WALSync", "WALWrite"})
 """Wait events of a session whose commit is being synced, or waits for the sync before it."""
 CONFIGURATIONS_MIN = 3
+APART = 2.0
+"""Heaviest over lightest load of an instance from which on its work without orders is told from that for orders."""
 DILATION_MAX = 1.5
 OWN = (*ORDER_PATH, "generator")
 """Components whose work grows with the orders; all others are taken to cost the same at any load."""
@@ -179,12 +181,16 @@ def instances_of(topology: Topology, component: str) -> int:
 def _fit(seen: Sequence[Point], name: str, dilation: float) -> tuple[float, float, np.ndarray]:
     """Background of an instance (cores), CPU time of an order (s), and what each point misses of it (relative).
 
-    Least squares of the relative errors; neither is negative.
+    Least squares of the relative errors; neither is negative. Background work is taken to be none where the load of an
+    instance hardly differed: then nothing tells the two apart.
     """
     busy = np.array([point.busy[name] for point in seen])
+    each = np.array([point.orders_per_s / instances_of(point.topology, name) for point in seen])
     columns = np.array([
         [instances_of(p.topology, name), p.orders_per_s * (1 + dilation * p.host_share)] for p in seen
     ])  # fmt: skip
+    if each.max() < APART * each.min():
+        columns[:, 0] = 0.0
     found, _ = optimize.nnls(columns / busy[:, None], np.ones(len(seen)))
     return float(found[0]), float(found[1]), columns @ found / busy - 1
 
