@@ -14,20 +14,25 @@ if TYPE_CHECKING:
 
 
 def drill(
-    name: Annotated[str | None, typer.Argument(help="A rule of alerts/rules, e.g. GatewayHung.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Rules of alerts/rules, e.g. GatewayHung.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All drills, one after the other on one cluster.")] = False,
+    silence: Annotated[bool, typer.Option("--silence", help="A bursty soak and near misses: tell nobody.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Prove an alert: a real fault, the alert and its end at every subscriber, nothing else. Exits 3 if one fails."""
+    """Prove alerts: a real fault, the alert and its end at every subscriber, nothing else. Exits 3 if one fails."""
     from alerts.drill import DRILLS
     from alerts.drilling import hold_all
 
-    names = sorted(path.stem for path in DRILLS.glob("*.yaml"))
-    if not every and name not in names:
-        say(f"{name or 'no name'}: no such drill; use --all or one of {', '.join(names)}", style="red")
+    known = sorted(path.stem for path in DRILLS.glob("*.yaml"))
+    wanted = known if every or (silence and not names) else list(names or [])
+    odd = [name for name in wanted if name not in known]
+    if odd or not wanted:
+        say(f"{', '.join(odd) or 'no name'}: no such drill; use --all or some of {', '.join(known)}", style="red")
         raise typer.Exit(Exit.BAD_INPUT)
+    if silence:
+        return keep_silence(wanted, as_json)
     with exit_codes():
-        outcomes = hold_all(names if every else [str(name)], say)
+        outcomes = hold_all(wanted, say)
     people.print(table(outcomes))
     for outcome in outcomes:
         for problem in outcome.problems:
@@ -35,6 +40,21 @@ def drill(
     if as_json:
         print_json(document(outcomes))
     if any(outcome.problems for outcome in outcomes):
+        raise typer.Exit(Exit.CHECK_FAILED)
+    return None
+
+
+def keep_silence(names: list[str], as_json: bool) -> None:
+    from alerts.silence import keep
+
+    with exit_codes():
+        kept = keep(names, say)
+    figures = {
+        "soak_s": kept.soak_s, "near_misses": len(kept.near_misses), "told": sorted(kept.told),
+        "broken": list(kept.broken),
+    }  # fmt: skip
+    print_figures(figures, as_json)
+    if kept.told or kept.broken:
         raise typer.Exit(Exit.CHECK_FAILED)
 
 
@@ -54,13 +74,13 @@ def bench_rules(as_json: AsJson = False) -> None:
 
 
 def table(outcomes: list[Outcome]) -> Table:
-    heads = ("rule", "severity", "fault", "predicted s", "detected s", "told s", "resolved s", "collateral")
+    heads = ("rule", "severity", "fault", "predicted s", "fired s", "told s", "resolved s", "collateral")
     found = Table(*heads, box=None)
     for each in outcomes:
-        detected = "never" if each.detection_s is None else f"{each.detection_s:.1f}"
+        fired = "never" if each.fired_s is None else f"{each.fired_s:.1f}"
         predicted = f"{each.predicted_s:.1f}" if each.is_burn else f"<= {each.predicted_s:.1f}"
         found.add_row(
-            each.rule, each.severity, each.fault, predicted, detected, times(each.told_s), times(each.resolved_s),
+            each.rule, each.severity, each.fault, predicted, fired, times(each.told_s), times(each.resolved_s),
             ", ".join(each.collateral) or "none",
         )  # fmt: skip
     return found
@@ -84,9 +104,18 @@ def document(outcomes: list[Outcome]) -> dict[str, Any]:
             {
                 "rule": each.rule, "severity": each.severity, "fault": each.fault,
                 "predicted_s": round(each.predicted_s, 2),
-                "detected_s": None if each.detection_s is None else round(each.detection_s, 2),
-                "told_s": each.told_s, "resolved_s": each.resolved_s, "problems": each.problems,
+                "fired_s": _rounded(each.fired_s), "detected_s": _rounded(each.detection_s),
+                "told_s": _all_rounded(each.told_s), "resolved_s": _all_rounded(each.resolved_s),
+                "problems": each.problems,
             }
             for each in outcomes
         ],
     }  # fmt: skip
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 2)
+
+
+def _all_rounded(by_channel: dict[str, float]) -> dict[str, float]:
+    return {channel: round(at_s, 2) for channel, at_s in by_channel.items()}

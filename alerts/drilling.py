@@ -1,6 +1,6 @@
 """Drills on a live cluster: one cluster under a small steady load, one drill after the other, each fault reverted.
 
-Before a drill nothing is pending and what burn-rate windows see is clean; after it every part answers again.
+Before a drill nothing is pending, and a burn-rate alert's window is clean; after it every part answers again.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
-from alerts.drill import TOLD_WITHIN_S, Drill, Outcome, Told, is_resolved, judge, read_drill
-from alerts.slo import BURNS
+from alerts.drill import SYMPTOM_WAITS_S, TOLD_WITHIN_S, Drill, Outcome, Told, is_resolved, judge, read_drill
+from alerts.slo import BURNS, Burn
 from alerts.subscribers import dead_man
 from alerts.subscribers.notice import alerts_of
 from deploy.cluster import Cluster, ClusterError
@@ -29,29 +31,30 @@ from loadgen.campaign import Campaign
 from loadgen.steady import steady_load
 from target_system.slo import bad_share
 
-PAGE_TIME_SCALE, TICKET_TIME_SCALE = 60.0, 1_440.0
-TIME_SCALES = {"page": PAGE_TIME_SCALE, "ticket": TICKET_TIME_SCALE}
+BURN_WINDOW_S = 60.0
+"""The long window of every burn-rate alert: the hour's is divided by 60, the day's by 1,440."""
 DEAD_MAN_WITHIN_S = 10.0
 SETTLE_DEADLINE_S = 120.0
 LINGER_S = 2.0
 POLL_S = 0.05
 ASK_DEADLINE_S = 5.0
-CLEAN_SHARE, CALM_SHARE = 0.05, 0.5
-"""Of a burn-rate threshold: below it a window is clean enough for a drill of that alert, and of another one."""
+WINDOWS_LIKE = {"SLOLowTraffic": "OrderErrorBurn"}
+"""No burn-rate alert, and it looks at a minute of orders as well."""
+CLEAN_SHARE = 0.05
+"""Of a burn-rate threshold: below it its window is clean."""
 
-CAMPAIGN = Campaign.model_validate({
+CAMPAIGN: dict[str, Any] = {
     "name": "drill", "title": "A small steady load under drills", "topology": "unbounded",
     "overrides": {
-        "links": ["gateway-ledger"], "ledger.disk_faults": True, "ledger.connections_max": 60,
+        "links": ["gateway-ledger", "market_data-engine"], "ledger.disk_faults": True, "ledger.connections_max": 60,
+        "engine.cpu_cores": 0.25, "market_data.replicas": 1, "history.replicas": 1,
         "observability.sns": True, "observability.loki": False, "observability.collector": False,
         "observability.boards": False, "observability.process_exporter": False,
-        "observability.page_time_scale": PAGE_TIME_SCALE, "observability.ticket_time_scale": TICKET_TIME_SCALE,
+        "observability.burn_window_s": BURN_WINDOW_S,
     },
-    "load": {
-        "arrivals": {"kind": "constant", "rate_per_s": 60}, "warm_up_s": 0, "duration_s": 3_600, "timeout_s": 5,
-        "in_flight_max": 400,
-    },
-})  # fmt: skip
+    "load": {"warm_up_s": 0, "duration_s": 3_600, "timeout_s": 5, "in_flight_max": 400},
+}  # fmt: skip
+STEADY = {"kind": "constant", "rate_per_s": 60}
 
 Say = Callable[[str], None]
 
@@ -64,6 +67,7 @@ class Witness:
     since_ns: int = 0
     _seen: int = 0
     told: list[Told] = field(default_factory=list)
+    _keys: dict[str, str] = field(default_factory=dict)
 
     def begin(self, since_ns: int) -> None:
         self.look()
@@ -73,24 +77,30 @@ class Witness:
         for receipt in fetch(f"http://{self.cluster.address('subscribers')}/receipts?after={self._seen}"):
             self._seen = receipt["order"]
             at_s = (receipt["arrived_ns"] - self.since_ns) / 1e9
-            self.told += [Told(at_s, receipt["channel"], *what) for what in said_in(receipt)]
+            for name, severity, is_firing, started_at in said_in(receipt, self._keys):
+                fired_s = datetime.fromisoformat(started_at).timestamp() - self.since_ns / 1e9 if started_at else None
+                self.told.append(Told(at_s, receipt["channel"], name, severity, is_firing, fired_s))
 
 
-def said_in(receipt: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
-    """Name, severity and whether it fires, of each alert in a receipt."""
+def said_in(receipt: dict[str, Any], keys: dict[str, str]) -> Iterator[tuple[str, str, bool, str]]:
+    """Name, severity, whether it fires, and since when, of each alert in a receipt.
+
+    `keys`: PagerDuty's deduplication key → name, kept from one receipt to the next: an end comes without the name.
+    """
     if receipt["channel"] in ("http", "sqs", "lambda"):
-        yield from ((alert.name, alert.severity, alert.is_firing) for alert in alerts_of(receipt["message"]))
+        for alert in alerts_of(receipt["message"]):
+            yield alert.name, alert.severity, alert.is_firing, alert.started_at
     elif receipt["channel"] == "pagerduty":
         event = json.loads(receipt["message"])
-        name = event["dedup_key"].partition("/")[0]
-        if not name.isalnum() or not name[0].isupper():
-            return  # the fingerprint of an alert that came by SNS, which the other channels told
-        yield name, "page", event["event_action"] == "trigger"
+        is_firing, key = event["event_action"] == "trigger", event["dedup_key"]
+        if is_firing:
+            keys[key] = event["payload"]["class"]
+        yield keys.get(key, key), "page", is_firing, ""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A live cluster on which drills are held."""
+    """A live cluster under load, on which drills are held."""
 
     cluster: Cluster
     loaded_since_s: float
@@ -136,13 +146,16 @@ class Stage:
         if stir:
             return f"{', '.join(stir)} still stirs"
         for burning in BURNS:
-            long_s = window_s(burning.long) / TIME_SCALES[burning.severity]
-            if time.monotonic() - self.loaded_since_s < long_s:
-                return "the load is younger than the windows"
-            share = self.ask(bad_share(burning.slo, f"{round(long_s * 1000)}ms"))
-            clean = CLEAN_SHARE if burning.name == name else CALM_SHARE
-            if not share or float(share[0]["value"][1]) > clean * burning.times * burning.slo.budget:
-                return f"the window of {burning.name} has seen bad orders"
+            if burning.name in (name, WINDOWS_LIKE.get(name)):
+                return self.unclean(burning)
+        return ""
+
+    def unclean(self, burning: Burn) -> str:
+        if time.monotonic() - self.loaded_since_s < BURN_WINDOW_S:
+            return "the load is younger than the windows"
+        share = self.ask(bad_share(burning.slo, f"{round(BURN_WINDOW_S * 1000)}ms"))
+        if not share or float(share[0]["value"][1]) > CLEAN_SHARE * burning.times * burning.slo.budget:
+            return f"the window of {burning.name} has seen bad orders"
         return ""
 
     def ask(self, query: str) -> Any:
@@ -151,34 +164,54 @@ class Stage:
 
 
 def predicted_s(name: str, drill: Drill) -> float:
-    """Threshold alerts: `for` and 3 s at most. Burn-rate alerts: theory. The dead-man: 10 s at most."""
+    """Thresholds: when it is due, `for`, the group's wait, 3 s at most. Burn rates: theory. The dead-man: 10 s."""
     if drill.timeline.alert == dead_man.NAME:
         return DEAD_MAN_WITHIN_S
-    rule = yaml.safe_load((RULES / f"{name}.yml").read_text())["groups"][0]["rules"][0]
     for burning in BURNS:
         if burning.name == name and drill.bad_share:
-            return burning.lasts_s(window_s(burning.long) / TIME_SCALES[burning.severity], drill.bad_share)
-    return window_s(rule.get("for", "0s")) + TOLD_WITHIN_S
+            return burning.lasts_s(BURN_WINDOW_S, drill.bad_share)
+    rule = yaml.safe_load((RULES / f"{name}.yml").read_text())["groups"][0]["rules"][0]
+    waits_s = SYMPTOM_WAITS_S if rule["labels"]["role"] == "symptom" else 0.0
+    return drill.due_s + window_s(rule.get("for", "0s")) + waits_s + TOLD_WITHIN_S
+
+
+def under(arrivals: dict[str, Any]) -> Campaign:
+    return Campaign.model_validate({**CAMPAIGN, "load": {**CAMPAIGN["load"], "arrivals": arrivals}})
 
 
 @contextmanager
-def staged(say: Say) -> Iterator[Stage]:
-    """A cluster of its own under load, taken down at the end."""
-    with TemporaryDirectory(prefix="drill-") as scratch:
-        folder = Path(scratch)
-        topology = CAMPAIGN.plan()[0].topology
-        with (
-            Cluster.up(topology, folder / "cluster", say=say) as cluster,
-            steady_load(cluster, CAMPAIGN, "drill", folder / "receipts", folder / "generator.log"),
-        ):
-            cluster.await_scraped()
+def loaded(cluster: Cluster, arrivals: dict[str, Any], say: Say) -> Iterator[Stage]:
+    """The cluster under a load of the drills' kind, as long as the block takes."""
+    campaign = under(arrivals)
+    with TemporaryDirectory(prefix="load-") as folder:
+        log = Path(folder) / "generator.log"
+        with steady_load(cluster, campaign, f"drill{time.time_ns()}", Path(folder) / "receipts", log):
             yield Stage(cluster, time.monotonic(), say)
 
 
+@contextmanager
+def staged(say: Say) -> Iterator[Cluster]:
+    """A cluster of its own, taken down at the end."""
+    with (
+        TemporaryDirectory(prefix="drill-") as scratch,
+        Cluster.up(under(STEADY).plan()[0].topology, Path(scratch) / "cluster", say=say) as cluster,
+    ):
+        cluster.await_scraped()
+        yield cluster
+
+
 def hold_all(names: Sequence[str], say: Say) -> list[Outcome]:
-    """One after the other on one cluster."""
-    with staged(say) as stage:
-        return [stage.hold(name) for name in names]
+    """One after the other on one cluster; those that want the same rate of orders together."""
+    outcomes = []
+    with staged(say) as cluster:
+        for rate, same in groupby(sorted(names, key=rate_of), rate_of):
+            with loaded(cluster, STEADY | {"rate_per_s": rate}, say) as stage:
+                outcomes += [stage.hold(name) for name in same]
+    return outcomes
+
+
+def rate_of(name: str) -> float:
+    return read_drill(name).rate_per_s
 
 
 def fetch(url: str) -> Any:

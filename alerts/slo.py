@@ -7,6 +7,7 @@ the windows (deploy/local/rules.py).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import yaml
@@ -33,9 +34,17 @@ class Burn:
 
 BURNS = (
     Burn("OrderErrorBurn", AVAILABILITY, 14.4, "1h", "5m", "page"),
+    Burn("OrderErrorBurnSlow", AVAILABILITY, 6, "6h", "30m", "page"),
     Burn("OrderErrorTicket", AVAILABILITY, 3, "1d", "2h", "ticket"),
+    Burn("OrderErrorTicketSlow", AVAILABILITY, 1, "3d", "6h", "ticket"),
     Burn("AckLatencyBurn", LATENCY, 14.4, "1h", "5m", "page"),
 )
+
+
+def entailed(names: Iterable[str]) -> frozenset[str]:
+    """Who burns a budget fast burns it slowly as well: the alerts that follow from these."""
+    burning = [each for each in BURNS if each.name in names]
+    return frozenset(s.name for f in burning for s in BURNS if s.slo is f.slo and s.times < f.times)
 
 
 def document(burning: Burn) -> str:
@@ -47,7 +56,7 @@ def document(burning: Burn) -> str:
         "labels": {"severity": burning.severity, "team": "trading", "role": "symptom", "slo": burning.slo.name},
         "annotations": {
             "summary": f"The budget of orders {burning.slo.promise} burns {{{{ $value | humanize }}}} times too fast",
-            "runbook_url": f"https://lab.invalid/docs/runbooks/{burning.name}.md",
+            "runbook_url": f"docs/runbooks/{burning.name}.md",
         },
     }
     text = yaml.safe_dump({"groups": [{"name": burning.name, "rules": [rule]}]}, sort_keys=False, width=140)

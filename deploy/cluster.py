@@ -219,8 +219,13 @@ class Cluster:
         """Send a part's process a signal, as a fault; the supervisor then does what the restart policy says.
 
         `whole`: all its processes. Postgres has one a connection, which its first process cannot stop by stopping.
+        `generator`: the load generator's, always all of them.
         """
         self._ask("signal", part=part, signal=int(signum), whole=whole)
+
+    def join(self, part: str, pid: int) -> None:
+        """Put a foreign process into a part's CPU group: it uses what that part may use, and is counted with it."""
+        self._ask("join", part=part, pid=pid)
 
     def set_cpu_quota(self, part: str, cores: float | None) -> None:
         """Bound a live part to so many cores, or to none. Raises ClusterError where the machine permits no quotas."""

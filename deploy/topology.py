@@ -35,7 +35,7 @@ LEDGER_SETTINGS_OF_THE_LAB = frozenset(
 Cores = Annotated[float, Field(ge=0.1, le=1024, description="CPU quota in cores; left out: no quota")]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.]{0,7}$")]
 Port = Annotated[int, Field(ge=PORT_MIN, le=PORT_MAX)]
-Link = Literal["gateway-ledger", "gateway-redis", "gateway-engine", "haproxy-gateway"]
+Link = Literal["gateway-ledger", "gateway-redis", "gateway-engine", "haproxy-gateway", "market_data-engine"]
 
 
 class TopologyError(DocumentError):
@@ -186,10 +186,11 @@ class Observability(Component):
     sns_time_scale: PositiveFloat = Field(
         default=10.0, description="pauses between retries and periods of CloudWatch alarms are divided by it"
     )
-    page_time_scale: PositiveFloat = Field(
-        default=1.0, description="the windows of burn-rate alerts that page are divided by it; 60 for a drill"
+    burn_window_s: PositiveFloat | None = Field(
+        default=None,
+        description="the long window of every burn-rate alert, its short one in proportion: 60 for drills; null: as the"
+        " rules say, an hour to three days",
     )
-    ticket_time_scale: PositiveFloat = Field(default=1.0, description="the same for tickets; 1,440 for a drill")
     boards: bool = Field(default=True, description="a Grafana found on this machine, else the lab's own rendering")
 
 
@@ -282,6 +283,7 @@ class Topology(Section):
             "gateway-ledger": [f"ledger-{n}" for n in range(1, self.ledger.shards + 1)],
             "gateway-redis": ["redis"],
             "gateway-engine": ["engine"],
+            "market_data-engine": ["engine"],
             "haproxy-gateway": [f"gateway-{n}" for n in range(1, self.gateways.replicas + 1)],
         }
         return {f"{link.partition('-')[0]}-{end}": end for link in self.links for end in ends[link]}

@@ -27,8 +27,8 @@ class Slo:
 
 ORDERS = 'endpoint!~"GET .*"'
 """Label matcher of what the promises are about: orders and cancels."""
-BAD = f'{ORDERS},outcome!~"ok|rejected"'
-"""Of these, answered by an error of the cluster."""
+BAD = f'{ORDERS},outcome=~"unavailable|unknown|failed"'
+"""Of these, answered by an error of the cluster. What a client did wrong, or repeats, is none."""
 
 ORDER_LATENCY_S = 0.1
 assert ORDER_LATENCY_S in LATENCY_BUCKETS_S

@@ -18,7 +18,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from alerts.functions.function import Ended, Function, Invocation, read_functions
 from alerts.functions.service import Functions
@@ -122,12 +123,13 @@ class Subscribers:
         )
 
     def app(self) -> Starlette:
-        own = [
+        own: list[BaseRoute] = [
             Route("/readyz", self._ready),
             Route("/metrics", self._metrics),
             Route("/receipts", self._receipts),
         ]
         parts = (self._receiver, self._actions, self._functions, Webhooks(self.inbox))
+        own.append(Mount("/docs", StaticFiles(directory=ROOT / "docs")))  # what an alert's runbook_url names
         return Starlette(routes=[*own, *(route for part in parts for route in part.routes())])
 
     async def _ready(self, _: Request) -> Response:

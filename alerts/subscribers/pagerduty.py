@@ -33,6 +33,6 @@ def event(alert: Alert, routing_key: str) -> dict[str, Any]:
     if "component" in alert.labels:
         body["component"] = alert.labels["component"]
     document["payload"] = body
-    if alert.runbook:
+    if alert.runbook.startswith("http"):  # else it is a path within the repository
         document["links"] = [{"href": alert.runbook, "text": "Runbook"}]
     return document

@@ -32,7 +32,7 @@ def attachment(alert: Alert) -> dict[str, Any]:
     if fields:
         markdown = [{"type": "mrkdwn", "text": field[:FIELD_MAX]} for field in fields[:FIELDS_MAX]]
         blocks.append({"type": "section", "fields": markdown})
-    if alert.runbook:
+    if alert.runbook.startswith("http"):  # else it is a path within the repository
         link = {"type": "mrkdwn", "text": f"<{alert.runbook}|Runbook>"[:TEXT_MAX]}
         blocks.append({"type": "context", "elements": [link]})
     return {"color": COLOURS.get(alert.severity, "#36c5f0") if alert.is_firing else RESOLVED, "blocks": blocks}

@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from deploy.faults.cpu_hog import CpuHog
 from deploy.faults.cpu_quota import CpuQuota
+from deploy.faults.crash_loop import CrashLoop
 from deploy.faults.disk_full import DiskFull
 from deploy.faults.failing_rows import FailingRows
 from deploy.faults.fault import Fault
@@ -20,23 +21,30 @@ from deploy.faults.freeze import Freeze
 from deploy.faults.hot_row import HotRow
 from deploy.faults.idle_connections import IdleConnections
 from deploy.faults.kill import Kill
+from deploy.faults.lost_metric import LostMetric
 from deploy.faults.network import Bandwidth, Latency, Reset, Timeout
 from deploy.faults.redis_flush import RedisFlush
 from deploy.faults.redis_memory import RedisMemory
+from deploy.faults.skipped_trades import SkippedTrades
+from deploy.faults.slow_history import SlowHistory
 from deploy.faults.slow_sync import SlowSync
 from deploy.faults.small_disk import SmallDisk
 from deploy.faults.small_pool import SmallPool
 from deploy.faults.stutter import Stutter
 from deploy.faults.table_lock import TableLock
+from deploy.faults.wrong_ledger import LostCommand, RepeatedTrade
+from deploy.faults.wrong_redis import CrossedBook, WrongPosition
 
 KINDS: tuple[type[Fault], ...] = (
     Kill, Freeze, Latency, Bandwidth, Timeout, Reset, SlowSync, DiskFull, CpuQuota, CpuHog, TableLock, IdleConnections,
-    HotRow, FailingRows, RedisFlush, RedisMemory, FdLimit, Stutter, SmallDisk, SmallPool,
+    HotRow, FailingRows, RedisFlush, RedisMemory, FdLimit, Stutter, SmallDisk, SmallPool, CrashLoop, LostMetric,
+    LostCommand, RepeatedTrade, WrongPosition, CrossedBook, SlowHistory, SkippedTrades,
 )  # fmt: skip
 
 AnyFault = Annotated[
     Kill | Freeze | Latency | Bandwidth | Timeout | Reset | SlowSync | DiskFull | CpuQuota | CpuHog | TableLock
-    | IdleConnections | HotRow | FailingRows | RedisFlush | RedisMemory | FdLimit | Stutter | SmallDisk | SmallPool,
+    | IdleConnections | HotRow | FailingRows | RedisFlush | RedisMemory | FdLimit | Stutter | SmallDisk | SmallPool | CrashLoop
+    | LostMetric | LostCommand | RepeatedTrade | WrongPosition | CrossedBook | SlowHistory | SkippedTrades,
     Field(discriminator="kind"),
 ]  # fmt: skip
 """For a field of another document, as a campaign's or a drill's."""

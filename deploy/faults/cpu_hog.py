@@ -18,17 +18,20 @@ HOG = ("setpriv", "--pdeathsig", "KILL", sys.executable, "-c", "while True: pass
 
 
 class CpuHog(Fault):
-    """So many processes beside the cluster that do nothing but use CPU."""
+    """So many processes that do nothing but use CPU: beside the cluster, or a `part`'s own, of its quota."""
 
     kind: Literal["cpu_hog"] = "cpu_hog"
     processes: Annotated[int, Field(ge=1, le=64)] = 1
+    part: str | None = None
 
     @contextmanager
-    def applied(self, cluster: Cluster) -> Iterator[None]:  # noqa: ARG002 - it strikes the machine
+    def applied(self, cluster: Cluster) -> Iterator[None]:
         hogs: list[subprocess.Popen[bytes]] = []
         try:
             for _ in range(self.processes):
-                hogs.append(subprocess.Popen(HOG))  # noqa: PERF401 - one that was started must be ended if the next fails
+                hogs.append(subprocess.Popen(HOG))
+                if self.part is not None:
+                    cluster.join(self.part, hogs[-1].pid)
             yield
         finally:
             for hog in hogs:

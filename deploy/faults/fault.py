@@ -21,6 +21,8 @@ from deploy.topology import Topology
 HEAL_DEADLINE_S = 60.0
 ASK_DEADLINE_S = 2.0
 POLL_S = 0.05
+GENERATOR = "generator"
+"""No part of a topology, but signals reach it."""
 
 
 class FaultError(Exception):
@@ -41,7 +43,7 @@ class Fault(BaseModel, ABC):
     def misfit(self, topology: Topology) -> str | None:
         """Why a cluster of this topology has no place for it, and what to do; None if it has."""
         part = getattr(self, "part", None)
-        if part is None or part in topology.listeners():
+        if part is None or part == GENERATOR or part in topology.listeners():
             return None
         return f"{part} is no part of this topology; use one of {', '.join(topology.listeners())}"
 

@@ -20,6 +20,7 @@ GROUP = "observability"
 GO_COLLECTS_SELDOM = {"GOGC": "400", "GOMEMLIMIT": "512MiB"}
 """For the servers written in Go: memory, within a bound, in exchange for CPU that the order path can use."""
 AWS_ACCOUNT, AWS_REGION = "123456789012", "us-east-1"
+ROUTING_KEY = "0" * 32  # of the stand-in for PagerDuty
 OBSERVABILITY = Path(__file__).parents[1] / "observability"
 NODE_COLLECTORS = (
     "cpu", "diskstats", "filefd", "filesystem", "loadavg", "meminfo", "netstat", "pressure", "sockstat", "stat",
@@ -123,11 +124,9 @@ def prometheus(site: Site) -> PartSpec:
         "--log.format=json",
         "--log.level=warn",
     )
-    scales = {
-        "page": site.topology.observability.page_time_scale,
-        "ticket": site.topology.observability.ticket_time_scale,
-    }
-    rules = {site.layout.config / f"rule_{rule.name}": scaled(rule.read_text(), scales) for rule in rule_files()}
+    long_s = site.topology.observability.burn_window_s
+    docs = f"http://{HOST}:{site.ports['subscribers']}/" if site.has("sns") else ""
+    rules = {site.layout.config / f"rule_{rule.name}": scaled(rule.read_text(), long_s, docs) for rule in rule_files()}
     return _beside(site, "prometheus", command, Ready(port, "/-/ready"), files={path: config, **rules})
 
 
@@ -156,6 +155,8 @@ def alertmanager(site: Site) -> PartSpec:
         access_key=access_key,
         secret_key=secret_key,
         messages=OBSERVABILITY / "sns.tmpl",
+        pagerduty_url=f"http://{HOST}:{site.ports['subscribers']}/v2/enqueue" if site.has("sns") else "",
+        routing_key=ROUTING_KEY,
     )
     files = {path: config}
     return _beside(site, "alertmanager", command, Ready(port, "/-/ready"), files=files)
@@ -177,6 +178,7 @@ def sns_parts(site: Site) -> list[PartSpec]:
         "LAMBDA_URL": f"http://{HOST}:{subscribers}",
     }
     listening = told | {
+        "ROUTING_KEY": ROUTING_KEY,
         "PORT": str(subscribers),
         "SNS_URL": f"http://{HOST}:{sns}",
         "CLUSTER_DIRECTORY": str(site.layout.directory),

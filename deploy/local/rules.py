@@ -1,7 +1,7 @@
-"""The alert rules of alerts/rules as one cluster loads them: burn-rate windows divided by a factor. Pure.
+"""The alert rules of alerts/rules as one cluster loads them: burn-rate windows made shorter. Pure.
 
-The files there are what is deployed elsewhere and what promtool tests. A drill cannot wait a day: with pages scaled by
-60 and tickets by 1,440 a burn-rate alert takes seconds, and theory says how many.
+The files there are what is deployed elsewhere and what promtool tests. A drill cannot wait three days: with every long
+window 60 s (so an hour is divided by 60, a day by 1,440) a burn-rate alert takes seconds, and theory says how many.
 """
 
 from __future__ import annotations
@@ -24,13 +24,17 @@ def rule_files() -> list[Path]:
     return [path for path in sorted(RULES.glob("*.yml")) if not path.stem.endswith("_test")]
 
 
-def scaled(text: str, scales: dict[str, float]) -> str:
-    """A file of rules. `scales`: severity → what its burn-rate windows are divided by."""
+def scaled(text: str, long_s: float | None, docs: str = "") -> str:
+    """A file of rules. `long_s`: how long the long window of each burn-rate alert is to be; None: as it is.
+
+    `docs`: where the runbooks are served, ending in a slash; else their URLs are paths within the repository.
+    """
     document = yaml.safe_load(text)
     for group in document["groups"]:
         for rule in group["rules"]:
-            if BURNS in rule["labels"]:
-                _scale(rule, scales[rule["labels"]["severity"]])
+            rule["annotations"]["runbook_url"] = docs + rule["annotations"]["runbook_url"]
+            if BURNS in rule["labels"] and long_s is not None:
+                _scale(rule, long_s)
     return yaml.safe_dump(document, sort_keys=False)
 
 
@@ -41,7 +45,9 @@ def window_s(text: str) -> float:
     return int(found[1]) * UNIT_S[found[2]]
 
 
-def _scale(rule: dict[str, Any], factor: float) -> None:
+def _scale(rule: dict[str, Any], long_s: float) -> None:
+    factor = max(window_s(found[0]) for found in WINDOW.finditer(rule["expr"])) / long_s
+
     def shorter(found: re.Match[str]) -> str:
         return f"[{round(window_s(found[0]) * 1000 / factor)}ms]"
 

@@ -121,6 +121,8 @@ class Supervisor:
                 return self._load.told(request["figures"])
             case "place":
                 return self._place(request["pid"])
+            case "join":
+                return self._join(request["pid"], request["part"])
             case "down":
                 self.stopped.set()
                 return None
@@ -198,9 +200,25 @@ class Supervisor:
         self._send(part, signal.SIGHUP, False)
 
     def _send(self, part: str, signum: int, whole: bool) -> None:
+        if part == GENERATOR:
+            return self._send_generator(signum)
         process = self._part(part)
         if not process.send(signum, whole=whole):
             raise Impossible(f"{part} does not run ({process.state})")
+        return None
+
+    def _send_generator(self, signum: int) -> None:
+        """No part of the cluster, but it may be struck as one."""
+        if self._generator_pid is None:
+            raise Impossible("no generator is at work; start a load first")
+        account = Account(GENERATOR, GENERATOR, GENERATOR, self._generator_pid)
+        for pid in pids_of(account, self._groups):
+            with contextlib.suppress(ProcessLookupError):  # it ends in this moment
+                os.kill(pid, signum)
+
+    def _join(self, pid: int, part: str) -> None:
+        for entrance in self._groups.entrances(self._part(part).spec.cpu_group):
+            entrance.write_text(str(pid))
 
     def _place(self, pid: int) -> None:
         for entrance in self._groups.entrances(GENERATOR):

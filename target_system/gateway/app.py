@@ -46,6 +46,8 @@ READ_PORTFOLIO = "GET /v1/portfolio"
 READ_TRADES = "GET /v1/history/{symbol}/trades"
 READ_CANDLES = "GET /v1/history/{symbol}/candles"
 LAST = 2**63 - 1
+FORESEEN = ("unavailable", "unknown")
+"""Errors that are counted from 0 on: of a series that begins with its first error Prometheus does not see that one."""
 Before = Annotated[int, Query(ge=1, le=LAST)]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 
@@ -55,6 +57,9 @@ class Edge:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway, self._get = gateway, gateway.telemetry.metrics.get
+        for endpoint in (PLACE, CANCEL):
+            for outcome in FORESEEN:
+                self._get("gateway_request_seconds", endpoint, outcome)
 
     async def answer(self, endpoint: str, began: int, reply: Awaitable[Reply]) -> Reply:
         try:

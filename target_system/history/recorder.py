@@ -98,9 +98,11 @@ class Recorder:
         last = await store.last_trade_id(self._store, self._deadline_s)
         streamed, self._streamed = self._streamed, 0
         while self.complete.trade_id < last or not streamed:
-            before = self.complete
+            before, is_gapped = self.complete, self.complete.trade_id < last
             if not await self._fill():
                 break
+            if is_gapped:
+                self._get("history_gaps_total").inc()
             self.complete = await store.complete_until(self._store, self.complete, self._deadline_s)
             last = max(last, self.complete.trade_id)
             if self.complete == before:

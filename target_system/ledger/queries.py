@@ -153,6 +153,15 @@ async def recorded(shards: Sequence[Connections], first: int, last: int, deadlin
     return {row[0] for shard in shards for row in await fetch(shard, deadline_s, sql, first, last)}
 
 
+async def repeated_trades(shards: Sequence[Connections], first: int, last: int, deadline_s: float) -> dict[int, int]:
+    """Trade ids that commands of the range made more than once in a shard → the first of these commands."""
+    sql = """
+        SELECT trade_id, min(sequence) FROM trades WHERE sequence BETWEEN $1 AND $2
+        GROUP BY trade_id HAVING count(*) > 1
+    """
+    return {row[0]: row[1] for shard in shards for row in await fetch(shard, deadline_s, sql, first, last)}
+
+
 async def traded(shards: Sequence[Connections], first: int, last: int, deadline_s: float) -> list[tuple[int, Delta]]:
     """What the trades of the range add to positions: for each trade its sequence number with the two sides' deltas."""
     sql = """

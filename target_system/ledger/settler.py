@@ -3,7 +3,7 @@
 Each round it does four things, each of which needs other servers, so that one away stops only what needs it:
 what the engine has synced and the ledger lacks for longer than a grace period is inserted; what the ledger has and
 Redis lacks is applied (an empty Redis is simply one that lacks everything); sessions whose lease ran out
-lose their orders; changed books are written to Redis.
+lose their orders; changed books are written to Redis. Once a second what the stores hold is audited (auditor.py).
 Settings come from the environment, prefix SETTLER_.
 """
 
@@ -20,6 +20,7 @@ import grpc
 import orjson
 
 from target_system.ledger import projection, sessions
+from target_system.ledger.auditor import Auditor
 from target_system.ledger.books import book_document
 from target_system.ledger.connections import LedgerAway, SilentWatcher, for_each_shard
 from target_system.ledger.projection import BEYOND, SCRIPT, WATERMARK
@@ -53,6 +54,7 @@ class Settler:
         self._script = self._redis.register_script(SCRIPT)
         self._channel = grpc.aio.insecure_channel(settings.engine_target, options=CHANNEL_OPTIONS)
         self._engine: Any = EngineStub(self._channel)
+        self._auditor = Auditor(self._shards, self._redis, self._symbols.names, self._deadline_s, self._get)
         self._synced: deque[tuple[float, int]] = deque()
         self._is_up: dict[str, bool] = {}
         self._published: dict[str, int] = {}
@@ -90,6 +92,7 @@ class Settler:
             await self._guarded(self.fill_ledger)
             await self._guarded(self.fill_redis)
             await self._guarded(self.end_sessions)
+            await self._guarded(lambda: self._auditor.look(self.ledger_mark))
         await self._guarded(self.publish_books)
 
     async def _guarded(self, duty: Callable[[], Awaitable[None]]) -> None:

@@ -9,6 +9,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("history_lag_seconds", GAUGE, "seconds", _WHO, "age of the oldest of them"),
     Metric("history_trades_total", COUNTER, "trades", _WHO, "written, each once", ("source",)),
     Metric("history_repeated_trades_total", COUNTER, "trades", _WHO, "that came again and were already written"),
+    Metric("history_gaps_total", COUNTER, "gaps", _WHO, "runs of trades that the stream skipped"),
     Metric("history_reclaimed_entries_total", COUNTER, "entries", _WHO, "taken over: read before, never acknowledged"),
     Metric("history_complete_trade_id", GAUGE, "trades", _WHO, "every trade up to this one is written"),
     Metric("history_last_trade_id", GAUGE, "trades", _WHO, "the highest written"),

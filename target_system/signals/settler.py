@@ -33,6 +33,18 @@ METRICS: tuple[Metric, ...] = (
         (),
         LATENCY_BUCKETS_S,
     ),
+    Metric("settler_audit_lost_commands", GAUGE, "commands", "settler", "were in the ledger and are not any more"),
+    Metric("settler_audit_repeated_trades", GAUGE, "trades", "settler", "ids that the ledger holds more than once"),
+    Metric(
+        "settler_audit_unbalanced_positions",
+        GAUGE,
+        "symbols",
+        "settler",
+        "whose positions in Redis, of all accounts together, are not zero",
+    ),
+    Metric(
+        "settler_audit_crossed_books", GAUGE, "books", "settler", "in Redis, with a bid at or above an ask, not halted"
+    ),
     Metric(
         "settler_log_lines_dropped_total",
         COUNTER,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alerts.subscribers.webhooks import PAGERDUTY_PATH
 from deploy.local.plan_beside import OBSERVABILITY
 from deploy.render import render
 from tests.alerts.stand import ACCOUNT, KEY, REGION, SECRET, Stand
@@ -34,6 +35,8 @@ class Alertmanager:
             access_key=KEY,
             secret_key=SECRET,
             messages=OBSERVABILITY / "sns.tmpl",
+            pagerduty_url=f"{stand.subscribers_url}{PAGERDUTY_PATH}",
+            routing_key="0" * 32,
         )
         assert OWN_SUBJECT in text
         config.write_text(text.replace(OWN_SUBJECT, subject))

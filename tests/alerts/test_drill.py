@@ -66,12 +66,26 @@ def test_a_consequence_that_the_drill_names_is_no_collateral() -> None:
     assert judged([*WELL, *everywhere(6.0, True, "AckLatencyBurn")]).problems == ()
 
 
-def test_a_burn_rate_alert_that_comes_before_its_time_fails_as_one_that_is_late() -> None:
+def test_a_burn_rate_alert_is_judged_by_when_it_fired_and_by_how_long_it_took_to_be_told() -> None:
     burning = DRILL.model_copy(update={"bad_share": 0.05})
-    assert judge("X", burning, WELL, 6.0, []).problems == ("was told after 4.0 s, theory says 6.0 s",)
-    assert judge("X", burning, WELL, 4.9, []).problems == ()
-    late = [*everywhere(5.9, True), *WELL[3:]]
-    assert judge("X", burning, late, 0.8, []).problems == ("was told after 5.9 s, theory says 0.8 s",)
+
+    def problems(fired_s: float, told_s: float, predicted_s: float) -> tuple[str, ...]:
+        told = [Told(told_s, channel, "GatewayHung", "page", True, fired_s) for channel in CHANNELS]
+        return judge("X", burning, [*told, *WELL[3:]], predicted_s, []).problems
+
+    assert problems(4.0, 4.5, 4.9) == ()
+    assert problems(4.0, 4.5, 6.0) == ("fired after 4.0 s, theory says 6.0 s",)
+    assert problems(4.0, 4.5, 1.7) == ("fired after 4.0 s, theory says 1.7 s",)
+    assert problems(-2.0, 5.5, -2.0) == ("was told 7.5 s after it fired",)
+
+
+def test_a_slower_burn_follows_from_a_faster_one_and_is_no_collateral() -> None:
+    told = [*WELL, *everywhere(6.0, True, "OrderErrorTicketSlow", "ticket")]
+    assert judged(told).problems == ()
+    alone = DRILL.model_copy(
+        update={"timeline": Timeline.parse(TIMELINE.replace(" but AckLatencyBurn, OrderErrorBurn", ""))}
+    )
+    assert judged(told, alone).problems == ("OrderErrorTicketSlow was told as well",)
 
 
 def test_theory_says_17_s_for_five_per_cent_errors_at_14_times_the_budget_scaled_by_60() -> None:

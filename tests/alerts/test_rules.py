@@ -76,7 +76,7 @@ def test_a_rule_says_its_severity_team_summary_and_runbook(name: str) -> None:
     assert rule["labels"]["severity"] in ("page", "ticket", "none")
     assert rule["labels"]["team"]
     assert rule["annotations"]["summary"]
-    assert rule["annotations"]["runbook_url"].endswith(f"/docs/runbooks/{name}.md")
+    assert rule["annotations"]["runbook_url"] == f"docs/runbooks/{name}.md"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -100,7 +100,8 @@ def test_a_drill_expects_the_severity_that_its_rule_has(name: str) -> None:
 def alertmanager() -> dict[str, Any]:
     text = render(
         "observability/alertmanager.yml", sns_url="http://127.0.0.1:1", topics="arn", region="us-east-1",
-        access_key="key", secret_key="secret", messages="sns.tmpl",
+        access_key="key", secret_key="secret", messages="sns.tmpl", pagerduty_url="http://127.0.0.1:2",
+        routing_key="0" * 32,
     )  # fmt: skip
     read: dict[str, Any] = yaml.safe_load(text)
     return read
@@ -128,10 +129,15 @@ def test_the_burn_rate_rules_are_generated_from_the_one_definition_of_what_is_pr
 
 
 def test_a_drills_cluster_divides_the_windows_of_burn_rate_rules_and_of_no_other() -> None:
-    scales = {"page": 60.0, "ticket": 1440.0}
-    assert "[60000ms]" in scaled((RULES / "OrderErrorBurn.yml").read_text(), scales)
-    assert "[5000ms]" in scaled((RULES / "OrderErrorTicket.yml").read_text(), scales)
-    assert "[5s]" in scaled((RULES / "PgLockWait.yml").read_text(), scales)
+    for burning in slo.BURNS:
+        text = scaled((RULES / f"{burning.name}.yml").read_text(), 60.0)
+        assert set(re.findall(r"\[\w+\]", text)) == {"[60000ms]", "[5000ms]"}
+    assert "[5s]" in scaled((RULES / "PgLockWait.yml").read_text(), 60.0)
+
+
+def test_a_cluster_that_serves_its_runbooks_says_where() -> None:
+    text = scaled((RULES / "DiskFull.yml").read_text(), None, "http://127.0.0.1:9/")
+    assert "runbook_url: http://127.0.0.1:9/docs/runbooks/DiskFull.md" in text
 
 
 @pytest.mark.parametrize("name", ["PgLockWait", "OrderErrorBurn", "DiskFull"])

@@ -1,0 +1,66 @@
+"""Silence is proven too: a clean soak in bursts, then a near miss for each rule, a lesser fault just below it.
+
+Nothing may reach anybody. A rule without a near miss has none that is not its fault already (a process is dead or not).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alerts.drill import read_drill
+from alerts.drilling import Say, Stage, Witness, loaded, staged
+from deploy.cluster import ClusterError
+from deploy.faults.fault import FaultError, inflicted
+
+BURSTS: dict[str, Any] = {"kind": "bursts", "rate_per_s": 40, "burst_per_s": 200, "calm_s": 2.0, "burst_s": 0.3}
+SOAK_S = 75.0
+"""Longer than the windows of the burn-rate alerts."""
+NEAR_MISS_S = 8.0
+TELLING_S = 7.0
+"""After the last near miss: a group's wait, and 3 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """`told`: alerts that somebody was told of. `broken`: near misses that could not be held."""
+
+    soak_s: float
+    near_misses: tuple[str, ...]
+    told: tuple[str, ...]
+    broken: tuple[str, ...]
+
+
+def keep(names: Sequence[str], say: Say) -> Silence:
+    """A soak, then the near misses of these drills, on one cluster."""
+    broken: list[str] = []
+    with staged(say) as cluster, loaded(cluster, BURSTS, say) as stage:
+        witness = Witness(cluster)
+        witness.begin(time.time_ns())
+        stage.watch(witness, time.monotonic() + SOAK_S, lambda: False)
+        say(f"soak: {', '.join(alerts_in(witness)) or 'nobody was told anything'}")
+        near = [name for name in names if read_drill(name).near_miss is not None]
+        for name in near:
+            broken += held(stage, witness, name)
+        stage.watch(witness, time.monotonic() + TELLING_S, lambda: False)
+    return Silence(SOAK_S, tuple(near), tuple(alerts_in(witness)), tuple(broken))
+
+
+def held(stage: Stage, witness: Witness, name: str) -> list[str]:
+    """One near miss; why it could not be held, if so."""
+    fault, before = read_drill(name).near_miss, alerts_in(witness)
+    assert fault is not None
+    try:
+        with inflicted(stage.cluster, fault):
+            stage.watch(witness, time.monotonic() + NEAR_MISS_S, lambda: False)
+    except (FaultError, ClusterError) as error:
+        return [f"{name}: {error}"]
+    fresh = [alert for alert in alerts_in(witness) if alert not in before]
+    stage.say(f"near miss of {name}, {fault.kind}: {', '.join(fresh) or 'silence'}")
+    return []
+
+
+def alerts_in(witness: Witness) -> list[str]:
+    return sorted({told.alert for told in witness.told if told.is_firing})
