@@ -24,6 +24,7 @@ from deploy.faults.fault import inflicted
 from deploy.levers import Lever
 from deploy.topology import Topology
 from loadgen import collect
+from loadgen.alert_events import alert_events
 from loadgen.campaign import Campaign, PlannedWindow
 from loadgen.latency import acknowledgements, histograms
 from loadgen.live import Show, lines
@@ -211,6 +212,7 @@ class _Run:
         """The documents, once the last window is in."""
         write = self.writer.write
         events = [*(asdict(event) for event in self.cluster.events(self.started_ns)), *self.happened]
+        events += alert_events(self.cluster, self.started_ns)
         events.sort(key=lambda event: event["t_ns"])
         write("events.jsonl", "".join(f"{json.dumps(event)}\n" for event in events))
         write("campaign.yaml", self.campaign.as_yaml())

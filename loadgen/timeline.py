@@ -56,6 +56,6 @@ class Timeline:
 
     def _note(self, fault: Fault, kind: str) -> None:
         given = fault.model_dump(mode="json")
-        part = str(given.pop("part", given.get("link", "cluster")))
+        part = str(given.pop("part", None) or given.get("link", "cluster"))
         said = " ".join(str(value) for value in given.values())
         self.events.append({"t_ns": time.time_ns(), "kind": kind, "part": part, "said": said, "log_end": ""})

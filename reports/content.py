@@ -20,6 +20,7 @@ from analysis.finding import Figure
 from analysis.measured import Configuration
 from analysis.residence import residence_of
 from loadgen.record import Run, Window
+from reports.incidents import ALERT_KINDS, incidents
 from reports.proof import proofs
 
 FORMAT = 1
@@ -59,6 +60,7 @@ def content(run: Run, verdict: Verdict) -> dict[str, Any]:
         "machine": {**asdict(run.machine), "disk_verdict": _disk(run)},
         "versions": run.versions,
         "events": list(run.events),
+        "incidents": incidents(run.events),
         "findings": [asdict(finding) for finding in verdict.findings],
         "quotas": any(component["bound_by"] == "quota" for row in rows for component in row["components"]),
     }
@@ -277,7 +279,7 @@ def _events_of(run: Run, window: Window) -> list[dict[str, Any]]:
             "what": f"{event['part']} {event['kind']}".replace("_", " "),
         }
         for event in run.events
-        if window.started_ns <= event.get("t_ns", 0) < window.ended_ns
+        if window.started_ns <= event.get("t_ns", 0) < window.ended_ns and event["kind"] not in ALERT_KINDS
     ]
 
 

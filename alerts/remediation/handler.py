@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from alerts.remediation.policy import REMEDIES
+from alerts.remediation.policy import REMEDIES, WHOLE
 from alerts.subscribers.notice import Alert, alerts_of
 from alerts.subscribers.pagerduty import event as pagerduty_event
 
@@ -46,9 +46,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def ask(alert: Alert) -> str:
     """What the door answers: done, or done already. Raises OSError."""
+    action = REMEDIES[alert.name]
     wanted = {
-        "action": REMEDIES[alert.name].value,
-        "target": alert.labels.get("instance", ""),
+        "action": action.value,
+        "target": alert.labels.get("instance") or WHOLE.get(action, ""),
         "fingerprint": alert.fingerprint,
         "started_at": alert.started_at,
     }

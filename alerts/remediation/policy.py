@@ -30,9 +30,21 @@ TARGETS: dict[Action, tuple[str, ...]] = {
 REMEDIES: dict[str, Action] = {
     "GatewayHung": Action.RESTART,
     "EventLoopLag": Action.RESTART,
+    "AckLatencyBurn": Action.TIGHTEN,
     "GatewaySaturated": Action.SCALE,
 }
 """Alert that pages → what is done about it; the others, and all tickets, wait for a person."""
+
+
+WHOLE: dict[Action, str] = {Action.TIGHTEN: "haproxy"}
+"""Action → its target where the alert is about all of the cluster and names no instance."""
+LEAST_SHARE = 0.2
+"""Of what the topology admits: a machine tightens no further."""
+
+
+def tightened(now_per_s: int, topology_per_s: int) -> int:
+    """Half of what is admitted now, and no less than a share of what the topology admits."""
+    return max(now_per_s // 2, round(topology_per_s * LEAST_SHARE))
 
 
 class Verdict(StrEnum):

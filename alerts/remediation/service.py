@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from alerts.remediation.policy import SCALED_TO_CORES, Action, Guard, Verdict, Wanted
+from alerts.remediation.policy import SCALED_TO_CORES, Action, Guard, Verdict, Wanted, tightened
 from deploy.cluster import Cluster, ClusterError
 
 PATH = "/actions"
@@ -82,6 +82,7 @@ def on_cluster(directory: Path) -> Do:
         elif wanted.action == Action.SCALE:
             cluster.set_cpu_quota(wanted.target, SCALED_TO_CORES)
         else:
-            raise ClusterError("the throttle cannot be tightened on a live cluster yet")
+            now_per_s = cluster.throttle_per_s
+            cluster.set_throttle(tightened(now_per_s, cluster.topology.limits.total_per_s or now_per_s))
 
     return do

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-import time
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from deploy.local.rules import RULES
 from tests.alerts.alertmanager import Alertmanager, alerts_in
 from tests.alerts.oracle.aws import until
 from tests.alerts.stand import Stand, a_stand
+from tests.servers import free_port
 
 pytestmark = pytest.mark.slow
-WATCHDOG = {"alertname": "Watchdog", "severity": "none", "role": "watchdog"}
-TROUBLE = {"alertname": "Trouble", "severity": "page"}
-DIES_S, DEADLINE_S = 13.0, 30.0
+TROUBLE = {"alert": "Trouble", "expr": "vector(1)", "labels": {"severity": "page"}}
+DEADLINE_S = 40.0
+"""Alertmanager holds for resolved what Prometheus has not repeated for four resend delays: 20 s."""
 
 
 def events(stand: Stand, key: str) -> list[str]:
@@ -25,18 +29,42 @@ def events(stand: Stand, key: str) -> list[str]:
     return [letter["event_action"] for letter in letters if key in json.dumps(letter)]
 
 
-def test_a_dead_prometheus_pages_and_its_false_resolved_is_not_believed(tmp_path: Path) -> None:
+def start_prometheus(stand: Stand, alertmanager: Alertmanager, port: int) -> None:
+    """The real one, with the lab's own Watchdog and resend delay; it scrapes itself."""
+    rules = stand.folder / "rules.yml"
+    rules.write_text(yaml.safe_dump({"groups": [{"name": "trouble", "rules": [TROUBLE]}]}))
+    document = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(rules), str(RULES / "Watchdog.yml")],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{alertmanager.port}"]}]}]},
+        "scrape_configs": [{"job_name": "own", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}],
+    }
+    config = stand.folder / "prometheus.yml"
+    config.write_text(yaml.safe_dump(document))
+    command = [
+        "/usr/bin/prometheus", f"--config.file={config}", f"--storage.tsdb.path={stand.folder / 'tsdb'}",
+        f"--web.listen-address=127.0.0.1:{port}", "--rules.alert.resend-delay=5s",
+    ]  # fmt: skip
+    stand.start("prometheus", command, {}, f"http://127.0.0.1:{port}/-/ready")
+
+
+def test_a_dead_prometheus_pages_and_its_false_resolved_is_not_believed_and_so_does_a_frozen_alertmanager(
+    tmp_path: Path,
+) -> None:
     with a_stand(tmp_path) as stand:
         stand.start_subscribers()
-        alertmanager = Alertmanager.start(stand)
-        alertmanager.post(WATCHDOG, ends_in_s=DIES_S, data_at=f"{time.time():.3f}")
-        alertmanager.post(TROUBLE, ends_in_s=DIES_S)
+        alertmanager, port = Alertmanager.start(stand), free_port()
+        start_prometheus(stand, alertmanager, port)
         until(lambda: events(stand, "Trouble") == ["trigger"], "the page")
+        assert events(stand, "DeadMan/") == []
+        stand.kill("prometheus")
         until(lambda: events(stand, "DeadMan/") == ["trigger"], "the dead-man's page", DEADLINE_S)
         until(lambda: ("resolved", "Trouble") in alerts_in(stand.receipts(), "http"), "the false end", DEADLINE_S)
         assert [r for r in stand.receipts() if r["channel"] == "pagerduty" and '"resolve"' in r["message"]] == []
 
-        alertmanager.post(WATCHDOG, data_at=f"{time.time():.3f}")
+        start_prometheus(stand, alertmanager, port)
         until(lambda: events(stand, "DeadMan/") == ["trigger", "resolve"], "it is taken back", DEADLINE_S)
-        stand.kill("alertmanager")
-        until(lambda: events(stand, "DeadMan/")[2:] == ["trigger"], "a dead Alertmanager pages as well", DEADLINE_S)
+        os.kill(stand.processes["alertmanager"].pid, signal.SIGSTOP)
+        until(lambda: events(stand, "DeadMan/")[2:] == ["trigger"], "a frozen Alertmanager pages as well", DEADLINE_S)
+        os.kill(stand.processes["alertmanager"].pid, signal.SIGCONT)
+        until(lambda: events(stand, "DeadMan/")[3:] == ["resolve"], "it is taken back as well", DEADLINE_S)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from alerts.remediation.policy import Guard, Verdict, Wanted
+from alerts.remediation.policy import Guard, Verdict, Wanted, tightened
 from alerts.remediation.service import PATH, Actions
 from alerts.subscribers import pagerduty, slack
 from alerts.subscribers.inbox import Inbox
@@ -125,3 +125,7 @@ async def test_every_request_leaves_a_line_of_audit_with_its_outcome(tmp_path: A
         statuses = [(await client.post(PATH, json=request)).status_code for request in requests]
     outcomes = [json.loads(line)["outcome"] for line in audit.read_text().splitlines()]
     assert (statuses, outcomes) == ([500, 200, 200, 403, 400], ["failed", "done", "done_already", "not_allowed"])
+
+
+def test_a_throttle_is_halved_each_time_and_never_closed() -> None:
+    assert [tightened(now, 500) for now in (500, 250, 125, 100)] == [250, 125, 100, 100]

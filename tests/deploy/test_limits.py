@@ -103,6 +103,22 @@ async def test_all_keys_together_are_throttled_over_all_gateways(live: Cluster) 
     assert any("all clients together" in a.json()["detail"] for a in answers if a.status_code == 429)
 
 
+async def test_the_throttle_of_a_live_cluster_can_be_tightened_until_haproxy_is_started_again(live: Cluster) -> None:
+    desk = renewed(live, THROTTLED)
+    live.set_throttle(2)
+    assert live.throttle_per_s == 2
+    answers, seconds = await barrage(desk, (1, 2, 3, 4), 10)
+    assert 2 <= sum(answer.status_code == 201 for answer in answers) <= most(2, seconds)
+    live.restart("haproxy")
+    assert live.throttle_per_s == IN_ALL
+
+
+def test_a_throttle_that_is_lifted_cannot_be_tightened(live: Cluster) -> None:
+    live.renew(LIFTED)
+    with pytest.raises(ClusterError, match=r"no throttle that could be changed; set limits\.total_per_s"):
+        live.set_throttle(2)
+
+
 async def test_what_was_throttled_is_taken_later_under_the_same_name(live: Cluster) -> None:
     desk = renewed(live, THROTTLED)
     async with desk.client() as http:

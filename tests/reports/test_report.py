@@ -184,3 +184,13 @@ def test_what_grew_is_a_section_and_a_leak_stands_out(tmp_path: Path, monkeypatc
 def test_a_missed_gate_is_on_the_page(tmp_path: Path) -> None:
     page = write(write_run(tmp_path, {1: 20}, gates={"p99_ms": 0.5})).read_text()
     assert "at most 0.5 ms" in page
+
+
+def test_what_became_of_a_fault_is_on_the_page(tmp_path: Path) -> None:
+    def event(at_s: float, kind: str, said: str) -> dict[str, Any]:
+        return {"t_ns": START_NS + round(at_s * 1e9), "kind": kind, "part": "gateway-1", "said": said, "log_end": ""}
+
+    events = [event(5, "struck", "kill"), event(6.1, "fired", "GatewayDown"), event(6.4, "paged", "GatewayDown")]
+    text = page(gateway_bound(tmp_path, events=events)).text
+    assert "gateway-1: kill" in text
+    assert "GatewayDown 1.1 1.4" in text

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,6 +26,7 @@ from deploy.faults import catalogue
 from deploy.faults.catalogue import fault_from
 from deploy.faults.cpu_hog import CpuHog
 from deploy.faults.cpu_quota import CpuQuota
+from deploy.faults.crash_loop import CrashLoop
 from deploy.faults.disk_full import DiskFull
 from deploy.faults.failing_rows import FailingRows
 from deploy.faults.fault import FaultError, ailing, inflicted
@@ -33,19 +35,25 @@ from deploy.faults.freeze import Freeze
 from deploy.faults.hot_row import HotRow
 from deploy.faults.idle_connections import IdleConnections
 from deploy.faults.kill import Kill
+from deploy.faults.lost_metric import LostMetric
 from deploy.faults.network import Bandwidth, Latency, Reset, Timeout
 from deploy.faults.redis_client import redis_of
 from deploy.faults.redis_flush import RedisFlush
 from deploy.faults.redis_memory import RedisMemory
+from deploy.faults.skipped_trades import SkippedTrades
+from deploy.faults.slow_history import SlowHistory
 from deploy.faults.slow_sync import SlowSync
 from deploy.faults.small_disk import SmallDisk
 from deploy.faults.stutter import Stutter
 from deploy.faults.table_lock import TableLock
+from deploy.faults.wrong_ledger import LostCommand, RepeatedTrade
+from deploy.faults.wrong_redis import CrossedBook, WrongPosition
 from deploy.topology import Topology
 from tests.deploy.live import SMALL, until
 
 TOPOLOGY = SMALL.with_overrides({
-    "links": ["gateway-ledger", "gateway-engine", "gateway-redis", "haproxy-gateway"],
+    "links": ["gateway-ledger", "gateway-engine", "gateway-redis", "haproxy-gateway", "market_data-engine"],
+    "market_data.replicas": 1, "history.replicas": 1, "observability.prometheus": True, "engine.cpu_cores": 0.5,
     "ledger.disk_faults": True, "engine.disk_faults": True,
     "engine.restarts.hung_after_s": 1.0, "engine.restarts.backoff_max_s": 0.2, "gateways.restarts.hung_after_s": 1.0,
     "gateways.restarts.hung_restart": True,
@@ -104,16 +112,18 @@ def cluster(shared: Cluster) -> Iterator[Cluster]:
     until(lambda: takes_orders(shared), "orders are taken again")
 
 
-def order(cluster: Cluster, timeout_s: float = QUICK_S, part: str = "haproxy") -> httpx.Response | None:
+def order(
+    cluster: Cluster, timeout_s: float = QUICK_S, part: str = "haproxy", account: int = 1, side: str = "buy"
+) -> httpx.Response | None:
     """The answer, or None where none came."""
     keys = json.loads(cluster.secrets.api_keys.read_text())
     body = {
-        "client_order_id": f"f{next(numbers)}", "symbol": "AAPL", "side": "buy", "type": "limit",
+        "client_order_id": f"f{next(numbers)}", "symbol": "AAPL", "side": side, "type": "limit",
         "price_ticks": 1, "quantity_lots": 1,
     }  # fmt: skip
     with suppress(httpx.TransportError):
         url = f"http://{cluster.address(part)}/v1/orders"
-        return httpx.post(url, json=body, headers={"X-API-Key": keys["1"]}, timeout=timeout_s)
+        return httpx.post(url, json=body, headers={"X-API-Key": keys[str(account)]}, timeout=timeout_s)
     return None
 
 
@@ -371,3 +381,107 @@ def test_a_fault_that_does_not_fit_is_not_applied(cluster: Cluster) -> None:
 
 def is_running(cluster: Cluster, part: str) -> bool:
     return psutil.Process(pid_of(cluster, part)).status() != psutil.STATUS_STOPPED
+
+
+def says(cluster: Cluster, part: str, metric: str) -> float:
+    """The sum of a metric's series in what a part exposes."""
+    lines = httpx.get(f"http://{cluster.address(part)}/metrics", timeout=QUICK_S).text.splitlines()
+    return sum(float(line.split()[1]) for line in lines if line.split("{")[0].split()[0] == metric)
+
+
+def a_trade(cluster: Cluster) -> None:
+    answer = order(cluster, account=2, side="sell")
+    assert answer is not None
+    assert answer.json()["fills"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "gauge"),
+    [
+        (LostCommand(), "lost_commands"),
+        (RepeatedTrade(), "repeated_trades"),
+        (WrongPosition(), "unbalanced_positions"),
+        (CrossedBook(), "crossed_books"),
+    ],
+)
+def test_what_the_stores_may_not_hold_is_seen_by_the_auditor_until_it_is_mended(
+    cluster: Cluster, fault: catalogue.Fault, gauge: str
+) -> None:
+    def found() -> float:
+        return says(cluster, "settler", f"settler_audit_{gauge}")
+
+    def has_an_old_command() -> object:
+        with psycopg.connect(cluster.secrets.ledger_dsns[0]) as session:
+            sql = "SELECT FROM commands WHERE recorded_at < clock_timestamp() - interval '3 s' LIMIT 1"
+            return session.execute(sql).rowcount
+
+    a_trade(cluster)
+    until(has_an_old_command, "a command that no gateway is busy with")
+    assert found() == 0
+    with inflicted(cluster, fault):
+        until(lambda: found() == 1, "the auditor sees it")
+    until(lambda: found() == 0, "the auditor sees that it is mended")
+
+
+def test_a_part_in_a_crash_loop_is_started_again_and_again(cluster: Cluster) -> None:
+    def restarts() -> int:
+        return next(part.restarts for part in cluster.parts() if part.name == "history")
+
+    before = restarts()
+    with inflicted(cluster, CrashLoop(part="history")):
+        until(lambda: restarts() >= before + 2, "it was started twice")
+
+
+def test_a_hog_of_a_part_runs_in_its_group(cluster: Cluster) -> None:
+    if cluster.quotas.startswith("not applied"):
+        return
+    with inflicted(cluster, CpuHog(part="engine")):
+        hog = next(child for child in psutil.Process().children() if "while True: pass" in child.cmdline())
+        groups = [Path(f"/proc/{pid}/cgroup").read_text() for pid in (hog.pid, pid_of(cluster, "engine"))]
+        assert groups[0] == groups[1]
+
+
+def test_a_lost_metric_is_not_in_prometheus_until_it_is_found_again(cluster: Cluster) -> None:
+    def series() -> int:
+        url = f"http://{cluster.address('prometheus')}/api/v1/query"
+        found = httpx.get(url, params={"query": "gateway_request_seconds_count"}, timeout=QUICK_S)
+        return len(found.json()["data"]["result"])
+
+    until(series, "it is scraped")
+    with inflicted(cluster, LostMetric(metric="gateway_request_seconds")):
+        until(lambda: series() == 0, "it is gone")
+    until(series, "it is back")
+
+
+def test_a_slow_history_falls_behind_and_catches_up(cluster: Cluster) -> None:
+    def lag() -> float:
+        return says(cluster, "history", "history_lag_entries")
+
+    until(lambda: lag() == 0, "nothing waits")
+    with inflicted(cluster, SlowHistory(row_ms=1_500)):
+        for _ in range(3):
+            a_trade(cluster)
+        until(lambda: lag() >= 1, "trades wait")
+    until(lambda: lag() == 0, "it has caught up")
+
+
+def test_trades_that_the_stream_skipped_are_in_the_history_all_the_same(cluster: Cluster) -> None:
+    def written() -> float:
+        return says(cluster, "history", "history_last_trade_id")
+
+    def gaps() -> float:
+        return says(cluster, "history", "history_gaps_total")
+
+    a_trade(cluster)
+    until(lambda: written() >= 1, "the first is written")
+    before, trading = gaps(), threading.Timer(0.1, a_trade, (cluster,))
+    trading.start()
+    with inflicted(cluster, SkippedTrades(stop_s=1.0)):
+        trading.join()
+        a_trade(cluster)
+    until(lambda: gaps() == before + 1, "the gap was seen and filled")
+
+
+def test_a_generator_that_is_not_there_cannot_be_struck(cluster: Cluster) -> None:
+    with pytest.raises(ClusterError, match="no generator is at work; start a load first"):
+        cluster.signal("generator", signal.SIGSTOP)
