@@ -16,11 +16,16 @@ from deploy.cluster import ClusterError
 from deploy.faults.fault import FaultError, inflicted
 
 BURSTS: dict[str, Any] = {"kind": "bursts", "rate_per_s": 40, "burst_per_s": 200, "calm_s": 2.0, "burst_s": 0.3}
-SOAK_S = 75.0
-"""Longer than the windows of the burn-rate alerts."""
-NEAR_MISS_S = 8.0
-TELLING_S = 7.0
-"""After the last near miss: a group's wait, and 3 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Of the soak (longer than the windows of burn-rate alerts), of each near miss, of the wait after the last one
+    (a group's, and 3 s)."""
+
+    soak_s: float = 75.0
+    near_miss_s: float = 8.0
+    telling_s: float = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +38,28 @@ class Silence:
     broken: tuple[str, ...]
 
 
-def keep(names: Sequence[str], say: Say) -> Silence:
+def keep(names: Sequence[str], say: Say, lengths: Lengths = Lengths()) -> Silence:
     """A soak, then the near misses of these drills, on one cluster."""
     broken: list[str] = []
     with staged(say) as cluster, loaded(cluster, BURSTS, say) as stage:
         witness = Witness(cluster)
         witness.begin(time.time_ns())
-        stage.watch(witness, time.monotonic() + SOAK_S, lambda: False)
+        stage.watch(witness, time.monotonic() + lengths.soak_s, lambda: False)
         say(f"soak: {', '.join(alerts_in(witness)) or 'nobody was told anything'}")
         near = [name for name in names if read_drill(name).near_miss is not None]
         for name in near:
-            broken += held(stage, witness, name)
-        stage.watch(witness, time.monotonic() + TELLING_S, lambda: False)
-    return Silence(SOAK_S, tuple(near), tuple(alerts_in(witness)), tuple(broken))
+            broken += held(stage, witness, name, lengths.near_miss_s)
+        stage.watch(witness, time.monotonic() + lengths.telling_s, lambda: False)
+    return Silence(lengths.soak_s, tuple(near), tuple(alerts_in(witness)), tuple(broken))
 
 
-def held(stage: Stage, witness: Witness, name: str) -> list[str]:
+def held(stage: Stage, witness: Witness, name: str, for_s: float) -> list[str]:
     """One near miss; why it could not be held, if so."""
     fault, before = read_drill(name).near_miss, alerts_in(witness)
     assert fault is not None
     try:
         with inflicted(stage.cluster, fault):
-            stage.watch(witness, time.monotonic() + NEAR_MISS_S, lambda: False)
+            stage.watch(witness, time.monotonic() + for_s, lambda: False)
     except (FaultError, ClusterError) as error:
         return [f"{name}: {error}"]
     fresh = [alert for alert in alerts_in(witness) if alert not in before]
