@@ -1,4 +1,4 @@
-"""Silence, in short: a soak in bursts and two near misses on a live cluster reach nobody. `lab drill --silence` is long."""
+"""Silence, in short: a soak in bursts and two near misses reach nobody. `lab drill --silence` is long."""
 
 from __future__ import annotations
 
