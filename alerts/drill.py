@@ -86,6 +86,8 @@ class Drill(BaseModel):
     """How long the fault takes to bring about what the rule looks for; `for` comes after it."""
     rate_per_s: Annotated[float, Field(gt=0)] = 60.0
     """Orders sent meanwhile."""
+    besides: AnyFault | None = None
+    """Another fault, struck before: the one under which this one shows."""
     near_miss: AnyFault | None = None
     """A lesser fault, of which nobody may be told."""
 
@@ -159,9 +161,9 @@ def judge(rule: str, drill: Drill, told: list[Told], predicted_s: float, problem
     after its group's wait: Prometheus repeats an end for 15 minutes, and so long Alertmanager keeps the group.
     """
     timeline = drill.timeline
-    firing = first(told, timeline.alert, True)
-    resolved = {t.channel: t.at_s for t in told if t.alert == timeline.alert and not t.is_firing}
-    ended = resolved if is_resolved(drill, told) else {}
+    mine = [t for t in told if t.alert == timeline.alert and t.channel in timeline.channels]
+    firing = first(mine, timeline.alert, True)
+    ended = {t.channel: t.at_s for t in mine if not t.is_firing} if is_resolved(drill, told) else {}
     others = {each.alert for each in told if each.is_firing} - {timeline.alert}
     allowed = timeline.consequences | entailed({timeline.alert, *timeline.consequences})
     collateral = tuple(sorted(others - allowed))
@@ -173,14 +175,14 @@ def judge(rule: str, drill: Drill, told: list[Told], predicted_s: float, problem
         *_late("heard the end", ended, timeline.resolved_by_s),
         *(f"{name} was told as well" for name in collateral),
     ]
-    severities = {each.severity for each in told if each.alert == timeline.alert and each.severity}
+    severities = {each.severity for each in mine if each.severity}
     found += [f"has severity {s}, not {timeline.severity}" for s in severities if s != timeline.severity]
     detection_s = min(firing.values(), default=None)
-    fired_s = min((t.fired_s for t in told if t.alert == timeline.alert and t.fired_s is not None), default=None)
+    fired_s = min((t.fired_s for t in mine if t.fired_s is not None), default=None)
     if drill.bad_share and fired_s is not None and detection_s is not None:
         found += _unlike_theory(fired_s, detection_s, predicted_s)
     return Outcome(
-        rule, drill.fault.kind, predicted_s, detection_s, firing, ended, collateral, tuple(found),
+        rule, drill.fault.kind, predicted_s, detection_s, first(told, timeline.alert, True), ended, collateral, tuple(found),
         drill.bad_share is not None, timeline.severity, fired_s,
     )  # fmt: skip
 

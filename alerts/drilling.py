@@ -10,7 +10,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -25,7 +25,7 @@ from alerts.slo import BURNS, Burn
 from alerts.subscribers import dead_man
 from alerts.subscribers.notice import alerts_of
 from deploy.cluster import Cluster, ClusterError
-from deploy.faults.fault import FaultError, inflicted
+from deploy.faults.fault import Fault, FaultError, inflicted
 from deploy.local.rules import RULES, window_s
 from loadgen.campaign import Campaign
 from loadgen.steady import steady_load
@@ -112,7 +112,7 @@ class Stage:
         timeline = drill.timeline
         try:
             self.settle(name)
-            with inflicted(self.cluster, drill.fault):
+            with self.struck(drill.besides), inflicted(self.cluster, drill.fault):
                 started_s = time.monotonic()
                 witness.begin(time.time_ns())
                 self.watch(witness, started_s + timeline.revert_s, lambda: False)
@@ -123,6 +123,9 @@ class Stage:
         outcome = judge(name, drill, witness.told, predicted_s(name, drill), problems)
         self.say(f"{name}: {drill.fault.kind}, {'; '.join(outcome.problems) or 'proven'}")
         return outcome
+
+    def struck(self, fault: Fault | None) -> AbstractContextManager[None]:
+        return nullcontext() if fault is None else inflicted(self.cluster, fault)
 
     def watch(self, witness: Witness, until_s: float, enough: Callable[[], bool]) -> None:
         while time.monotonic() < until_s and not enough():

@@ -104,7 +104,10 @@ class Subscribers:
     def _saw_invocation(self, function: Function, invocation: Invocation, ended: Ended) -> None:
         for document in documents_of(invocation.payload):
             self.inbox.put(Channel.LAMBDA, document, said=ended.error)
-        if ended.error is not None and function.name == REMEDIATION and ended.kind != SAID_BY_ITSELF:
+        if ended.error is None or function.name != REMEDIATION:
+            return
+        self._telemetry.metrics.get("subscribers_remediations_failed_total").inc()
+        if ended.kind != SAID_BY_ITSELF:
             self._people.page_failed_remediation(invocation.id, ended.error)
 
     async def _bury(self, function: Function, invocation: Invocation, ended: Ended) -> None:

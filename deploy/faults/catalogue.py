@@ -19,6 +19,7 @@ from deploy.faults.fault import Fault
 from deploy.faults.fd_limit import FdLimit
 from deploy.faults.freeze import Freeze
 from deploy.faults.hot_row import HotRow
+from deploy.faults.hung_function import HungFunction
 from deploy.faults.idle_connections import IdleConnections
 from deploy.faults.kill import Kill
 from deploy.faults.lost_metric import LostMetric
@@ -38,13 +39,14 @@ from deploy.faults.wrong_redis import CrossedBook, WrongPosition
 KINDS: tuple[type[Fault], ...] = (
     Kill, Freeze, Latency, Bandwidth, Timeout, Reset, SlowSync, DiskFull, CpuQuota, CpuHog, TableLock, IdleConnections,
     HotRow, FailingRows, RedisFlush, RedisMemory, FdLimit, Stutter, SmallDisk, SmallPool, CrashLoop, LostMetric,
-    LostCommand, RepeatedTrade, WrongPosition, CrossedBook, SlowHistory, SkippedTrades,
+    LostCommand, RepeatedTrade, WrongPosition, CrossedBook, SlowHistory, SkippedTrades, HungFunction,
 )  # fmt: skip
 
 AnyFault = Annotated[
     Kill | Freeze | Latency | Bandwidth | Timeout | Reset | SlowSync | DiskFull | CpuQuota | CpuHog | TableLock
     | IdleConnections | HotRow | FailingRows | RedisFlush | RedisMemory | FdLimit | Stutter | SmallDisk | SmallPool | CrashLoop
-    | LostMetric | LostCommand | RepeatedTrade | WrongPosition | CrossedBook | SlowHistory | SkippedTrades,
+    | LostMetric | LostCommand | RepeatedTrade | WrongPosition | CrossedBook | SlowHistory | SkippedTrades
+    | HungFunction,
     Field(discriminator="kind"),
 ]  # fmt: skip
 """For a field of another document, as a campaign's or a drill's."""
