@@ -182,8 +182,8 @@ def judge(rule: str, drill: Drill, told: list[Told], predicted_s: float, problem
     if drill.bad_share and fired_s is not None and detection_s is not None:
         found += _unlike_theory(fired_s, detection_s, predicted_s)
     return Outcome(
-        rule, drill.fault.kind, predicted_s, detection_s, first(told, timeline.alert, True), ended, collateral, tuple(found),
-        drill.bad_share is not None, timeline.severity, fired_s,
+        rule, drill.fault.kind, predicted_s, detection_s, first(told, timeline.alert, True), ended, collateral,
+        tuple(found), drill.bad_share is not None, timeline.severity, fired_s,
     )  # fmt: skip
 
 

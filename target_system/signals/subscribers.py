@@ -6,9 +6,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("subscribers_receipts_total", COUNTER, "messages", "subscribers", "arrived, by channel", ("channel",)),
     Metric("subscribers_receipts_kept", GAUGE, "messages", "subscribers", "that can still be asked for"),
     Metric("subscribers_events_waiting", GAUGE, "events", "subscribers", "accepted by Lambda and not yet run"),
-    Metric(
-        "subscribers_remediations_failed_total", COUNTER, "events", "subscribers", "tries of the Lambda that failed"
-    ),
+    Metric("subscribers_remediations_failed_total", COUNTER, "events", "subscribers", "tries that failed"),
     Metric("subscribers_letters_waiting", GAUGE, "letters", "subscribers", "on their way to Slack or PagerDuty"),
     Metric("subscribers_letters_lost_total", COUNTER, "letters", "subscribers", "that Slack or PagerDuty did not take"),
     Metric(

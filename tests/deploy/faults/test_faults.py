@@ -33,6 +33,7 @@ from deploy.faults.fault import FaultError, ailing, inflicted
 from deploy.faults.fd_limit import FdLimit
 from deploy.faults.freeze import Freeze
 from deploy.faults.hot_row import HotRow
+from deploy.faults.hung_function import HungFunction
 from deploy.faults.idle_connections import IdleConnections
 from deploy.faults.kill import Kill
 from deploy.faults.lost_metric import LostMetric
@@ -83,6 +84,8 @@ def test_a_fault_with_an_unknown_parameter_is_refused_with_its_place() -> None:
         (Reset(link="gateway-redis"), "does not go through Toxiproxy; add it to the topology's links"),
         (DiskFull(part="ledger-1"), "runs without disk faults; set ledger.disk_faults: true"),
         (DiskFull(part="redis"), "keeps nothing on disk that could fail here"),
+        (HungFunction(), "no Lambda runs in this topology; set observability.sns: true"),
+        (SlowHistory(row_ms=1), "no history runs in this topology; set history.replicas: 1"),
         (HotRow(shard=2), "shard 2 does not exist; the topology has 1"),
     ],
 )
