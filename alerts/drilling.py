@@ -36,6 +36,8 @@ BURN_WINDOW_S = 60.0
 DEAD_MAN_WITHIN_S = 10.0
 SETTLE_DEADLINE_S = 120.0
 LINGER_S = 2.0
+LOAD_SETTLES_S = 8.0
+"""Then the ledger holds orders, and what the start cost is out of most windows."""
 POLL_S = 0.05
 ASK_DEADLINE_S = 5.0
 WINDOWS_LIKE = {"SLOLowTraffic": "OrderErrorBurn"}
@@ -148,6 +150,8 @@ class Stage:
         stir = sorted(set(names) - {"Watchdog"})
         if stir:
             return f"{', '.join(stir)} still stirs"
+        if time.monotonic() - self.loaded_since_s < LOAD_SETTLES_S:
+            return "the load has just begun"
         for burning in BURNS:
             if burning.name in (name, WINDOWS_LIKE.get(name)):
                 return self.unclean(burning)
