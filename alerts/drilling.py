@@ -49,7 +49,8 @@ CAMPAIGN: dict[str, Any] = {
     "name": "drill", "title": "A small steady load under drills", "topology": "unbounded",
     "overrides": {
         "links": ["gateway-ledger", "market_data-engine"], "ledger.disk_faults": True, "ledger.connections_max": 60,
-        "engine.cpu_cores": 0.25, "limits.total_per_s": 500, "market_data.replicas": 1, "history.replicas": 1,
+        "engine.cpu_cores": 0.25, "gateways.clock_faults": True,
+        "limits.total_per_s": 500, "market_data.replicas": 1, "history.replicas": 1,
         "observability.sns": True, "observability.loki": False, "observability.collector": False,
         "observability.boards": False, "observability.process_exporter": False,
         "observability.burn_window_s": BURN_WINDOW_S,

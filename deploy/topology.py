@@ -93,6 +93,7 @@ class Gateways(PathComponent):
     """`cpu_cores` is for each of them. `gateways: 4` is short for `gateways: {replicas: 4}`.
 
     `in_flight_max`: the requests that each works on at once; what is beyond waits in HAProxy's queue.
+    `clock_faults`: they run with a library preloaded by which their time of day can be made wrong (deploy/faults).
     """
 
     replicas: Annotated[int, Field(ge=1, le=32)] = 1
@@ -101,6 +102,7 @@ class Gateways(PathComponent):
     trace_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
     trace_slow_ms: NonNegativeFloat = 100.0
     signals: Literal["all", "metrics", "traces", "logs", "none"] = "all"
+    clock_faults: bool = False
 
     @model_validator(mode="before")
     @classmethod

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 from pydantic_core import PydanticUndefined
 
+from deploy.faults.clock_skew import ClockSkew
 from deploy.faults.cpu_hog import CpuHog
 from deploy.faults.cpu_quota import CpuQuota
 from deploy.faults.crash_loop import CrashLoop
@@ -39,14 +40,14 @@ from deploy.faults.wrong_redis import CrossedBook, WrongPosition
 KINDS: tuple[type[Fault], ...] = (
     Kill, Freeze, Latency, Bandwidth, Timeout, Reset, SlowSync, DiskFull, CpuQuota, CpuHog, TableLock, IdleConnections,
     HotRow, FailingRows, RedisFlush, RedisMemory, FdLimit, Stutter, SmallDisk, SmallPool, CrashLoop, LostMetric,
-    LostCommand, RepeatedTrade, WrongPosition, CrossedBook, SlowHistory, SkippedTrades, HungFunction,
+    LostCommand, RepeatedTrade, WrongPosition, CrossedBook, SlowHistory, SkippedTrades, HungFunction, ClockSkew,
 )  # fmt: skip
 
 AnyFault = Annotated[
     Kill | Freeze | Latency | Bandwidth | Timeout | Reset | SlowSync | DiskFull | CpuQuota | CpuHog | TableLock
     | IdleConnections | HotRow | FailingRows | RedisFlush | RedisMemory | FdLimit | Stutter | SmallDisk | SmallPool | CrashLoop
     | LostMetric | LostCommand | RepeatedTrade | WrongPosition | CrossedBook | SlowHistory | SkippedTrades
-    | HungFunction,
+    | HungFunction | ClockSkew,
     Field(discriminator="kind"),
 ]  # fmt: skip
 """For a field of another document, as a campaign's or a drill's."""

@@ -1,7 +1,4 @@
-"""Disks that can be made slow or full: the library of disk_faults.c preloaded into a part, and the file that tells it.
-
-The library is compiled when a cluster first wants it (a fraction of a second) and kept outside the tree.
-"""
+"""Disks that can be made slow or full: disk_faults.c preloaded into a part, and the file that tells it."""
 
 from __future__ import annotations
 
@@ -10,29 +7,16 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from deploy.install.part import cache_directory, digest, locked, run
+from deploy.local.preloaded import library
 from deploy.local.spec import PartSpec
 
 SOURCE = Path(__file__).with_name("disk_faults.c")
 CONTROL = struct.Struct("=QQ")  # nanoseconds by which a sync takes longer, 1 where no file may grow
 
 
-def library() -> Path:
-    """Raises InstallError with the compiler's words."""
-    folder = cache_directory("disk-faults")
-    path = folder / f"{digest([SOURCE])}.so"
-    with locked(folder):
-        if not path.exists():
-            unfinished = path.with_suffix(".new")
-            command = ["cc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", str(unfinished), str(SOURCE), "-ldl"]
-            run(command, "compiling the library of disk faults")
-            unfinished.rename(path)
-    return path
-
-
 def environment(control: Path, root: Path) -> dict[str, str]:
     """For a part whose files lie below `root`."""
-    return {"LD_PRELOAD": str(library()), "DISK_FAULTS_CONTROL": str(control), "DISK_FAULTS_ROOT": str(root)}
+    return {"LD_PRELOAD": str(library(SOURCE)), "DISK_FAULTS_CONTROL": str(control), "DISK_FAULTS_ROOT": str(root)}
 
 
 def mend(specs: Iterable[PartSpec]) -> None:

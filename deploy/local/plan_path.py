@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from deploy.local import disk, haproxy_admin
+from deploy.local import clock, disk, haproxy_admin
 from deploy.local.cpu_groups import Limit
 from deploy.local.site import POSTGRES_PROGRAMS, Site
 from deploy.local.spec import Alive, Layer, PartSpec, Ready
@@ -141,6 +141,9 @@ def gateway(site: Site, number: int) -> PartSpec:
     }
     if site.has("collector"):
         environment["GATEWAY_OTLP_ENDPOINT"] = f"http://{HOST}:{site.ports['collector']}"
+    control = clock.control_of(site.layout, name)
+    if wanted.clock_faults:
+        environment |= clock.environment(control)
     return PartSpec(
         name=name,
         component="gateway",
@@ -151,8 +154,12 @@ def gateway(site: Site, number: int) -> PartSpec:
         restarts=wanted.restarts,
         limit=limit(wanted),
         environment=environment | wanted.environment,
+<<<<<<< HEAD
         files={pool_file: str(wanted.ledger_pool_size)},
         pool_file=pool_file,
+=======
+        files={control: clock.RIGHT} if wanted.clock_faults else {},
+>>>>>>> fcdd277 (Clocks that are off, with a gateway whose time of day is really wrong)
     )
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+<<<<<<< HEAD
 import signal
+=======
+import time
+>>>>>>> fcdd277 (Clocks that are off, with a gateway whose time of day is really wrong)
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -141,6 +145,7 @@ class Gateway:
 
     def exposition(self) -> bytes:
         get = self.telemetry.metrics.get
+        get("gateway_clock_seconds").set(time.time())
         get("gateway_orders_in_flight").set(self.work.in_flight)
         get("gateway_risk_followed_sequence").set(self.follower.sequence)
         get("gateway_engine_connected").set(self.engine.is_connected)

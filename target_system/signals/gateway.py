@@ -42,6 +42,7 @@ METRICS: tuple[Metric, ...] = (
         (),
         (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256),
     ),
+    Metric("gateway_clock_seconds", GAUGE, "seconds", "gateway", "its time of day when it was asked, since 1970"),
     Metric("gateway_engine_connected", GAUGE, "bool", "gateway", "1 while the stream to the engine is up"),
     Metric(
         "gateway_engine_streams_total",

@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from deploy.cluster import Cluster, ClusterError, EventKind, PartState
 from deploy.faults import catalogue
 from deploy.faults.catalogue import fault_from
+from deploy.faults.clock_skew import ClockSkew
 from deploy.faults.cpu_hog import CpuHog
 from deploy.faults.cpu_quota import CpuQuota
 from deploy.faults.crash_loop import CrashLoop
@@ -55,6 +56,7 @@ from tests.deploy.live import SMALL, until
 TOPOLOGY = SMALL.with_overrides({
     "links": ["gateway-ledger", "gateway-engine", "gateway-redis", "haproxy-gateway", "market_data-engine"],
     "market_data.replicas": 1, "history.replicas": 1, "observability.prometheus": True, "engine.cpu_cores": 0.5,
+    "gateways.clock_faults": True,
     "ledger.disk_faults": True, "engine.disk_faults": True,
     "engine.restarts.hung_after_s": 1.0, "engine.restarts.backoff_max_s": 0.2, "gateways.restarts.hung_after_s": 1.0,
     "gateways.restarts.hung_restart": True,
@@ -84,6 +86,7 @@ def test_a_fault_with_an_unknown_parameter_is_refused_with_its_place() -> None:
         (Reset(link="gateway-redis"), "does not go through Toxiproxy; add it to the topology's links"),
         (DiskFull(part="ledger-1"), "runs without disk faults; set ledger.disk_faults: true"),
         (DiskFull(part="redis"), "keeps nothing on disk that could fail here"),
+        (ClockSkew(part="gateway-1", ahead_ms=1), "gateways run without clock faults; set gateways.clock_faults: true"),
         (HungFunction(), "no Lambda runs in this topology; set observability.sns: true"),
         (SlowHistory(row_ms=1), "no history runs in this topology; set history.replicas: 1"),
         (HotRow(shard=2), "shard 2 does not exist; the topology has 1"),
@@ -488,3 +491,13 @@ def test_trades_that_the_stream_skipped_are_in_the_history_all_the_same(cluster:
 def test_a_generator_that_is_not_there_cannot_be_struck(cluster: Cluster) -> None:
     with pytest.raises(ClusterError, match="no generator is at work; start a load first"):
         cluster.signal("generator", signal.SIGSTOP)
+
+
+def test_a_gateway_with_a_wrong_clock_takes_orders_and_says_the_wrong_time(cluster: Cluster) -> None:
+    def ahead_s() -> float:
+        return says(cluster, "gateway-1", "gateway_clock_seconds") - time.time()
+
+    with inflicted(cluster, ClockSkew(part="gateway-1", ahead_ms=-60_000)):
+        assert -70 < ahead_s() < -50
+        assert takes_orders(cluster, "gateway-1")
+    assert -10 < ahead_s() < 10
