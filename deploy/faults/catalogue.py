@@ -45,8 +45,8 @@ KINDS: tuple[type[Fault], ...] = (
 
 AnyFault = Annotated[
     Kill | Freeze | Latency | Bandwidth | Timeout | Reset | SlowSync | DiskFull | CpuQuota | CpuHog | TableLock
-    | IdleConnections | HotRow | FailingRows | RedisFlush | RedisMemory | FdLimit | Stutter | SmallDisk | SmallPool | CrashLoop
-    | LostMetric | LostCommand | RepeatedTrade | WrongPosition | CrossedBook | SlowHistory | SkippedTrades
+    | IdleConnections | HotRow | FailingRows | RedisFlush | RedisMemory | FdLimit | Stutter | SmallDisk | SmallPool
+    | CrashLoop | LostMetric | LostCommand | RepeatedTrade | WrongPosition | CrossedBook | SlowHistory | SkippedTrades
     | HungFunction | ClockSkew,
     Field(discriminator="kind"),
 ]  # fmt: skip

@@ -154,12 +154,8 @@ def gateway(site: Site, number: int) -> PartSpec:
         restarts=wanted.restarts,
         limit=limit(wanted),
         environment=environment | wanted.environment,
-<<<<<<< HEAD
-        files={pool_file: str(wanted.ledger_pool_size)},
+        files={pool_file: str(wanted.ledger_pool_size)} | ({control: clock.RIGHT} if wanted.clock_faults else {}),
         pool_file=pool_file,
-=======
-        files={control: clock.RIGHT} if wanted.clock_faults else {},
->>>>>>> fcdd277 (Clocks that are off, with a gateway whose time of day is really wrong)
     )
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-<<<<<<< HEAD
 import signal
-=======
 import time
->>>>>>> fcdd277 (Clocks that are off, with a gateway whose time of day is really wrong)
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
