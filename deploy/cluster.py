@@ -23,10 +23,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from deploy.documents import fault_text
-from deploy.local import haproxy_admin
 from deploy.local.control import Refused, Say, Unreachable, ask
 from deploy.local.cpu_groups import discover
 from deploy.local.launch import ROOT, start_ticks
@@ -37,7 +36,6 @@ from deploy.topology import Topology
 
 __all__ = ["Cluster", "ClusterError", "ClusterEvent", "EventKind", "PartState", "PartStatus", "Secrets", "take_down"]
 
-T = TypeVar("T")
 UP_DEADLINE_S = 180.0
 ASK_DEADLINE_S = 10.0
 RENEW_DEADLINE_S = 60.0
@@ -236,19 +234,11 @@ class Cluster:
     @property
     def throttle_per_s(self) -> int:
         """Orders admitted in a second, over all clients, now. Raises ClusterError where the topology has no limit."""
-        return self._of_throttle(haproxy_admin.total_per_s)
+        return int(self._ask("throttle"))
 
     def set_throttle(self, per_s: int) -> None:
         """On the live HAProxy, until it is started again. Raises ClusterError where the topology has no limit."""
-        self._of_throttle(lambda path: haproxy_admin.set_total_per_s(path, per_s))
-
-    def _of_throttle(self, do: Callable[[Path], T]) -> T:
-        if self.topology.limits.total_per_s is None:
-            raise ClusterError("the topology has no throttle that could be changed; set limits.total_per_s")
-        try:
-            return do(haproxy_admin.socket_in(Layout(self.directory)))
-        except haproxy_admin.ThrottleError as error:
-            raise ClusterError(str(error)) from error
+        self._ask("set_throttle", per_s=per_s)
 
     def set_disk(self, part: str, *, sync_delay_ms: float = 0.0, is_full: bool = False) -> None:
         """What a part that runs with `disk_faults` finds from now on: each sync takes longer, no file may grow."""

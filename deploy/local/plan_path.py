@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from deploy.local import clock, disk, haproxy_admin
+from deploy.local import clock, disk
 from deploy.local.cpu_groups import Limit
 from deploy.local.site import POSTGRES_PROGRAMS, Site
 from deploy.local.spec import Alive, Layer, PartSpec, Ready
@@ -230,7 +230,6 @@ def haproxy(site: Site) -> PartSpec:
         connections_max=wanted.connections_max,
         queue_max=wanted.queue_max,
         queue_timeout_ms=wanted.queue_timeout_ms,
-        admin_socket=haproxy_admin.usable(haproxy_admin.socket_in(site.layout)),
         in_flight_max=site.topology.gateways.in_flight_max,
         **site.topology.limits.model_dump(),
         gateways=[(name, f"{HOST}:{site.way('haproxy', name)}") for name in names],

@@ -117,6 +117,10 @@ class Supervisor:
                 return self._bound_pool(request["part"], request["connections"])
             case "rest":
                 return front.rest(self._layout.front, self._part(request["part"]).spec, request["resting"])
+            case "throttle":
+                return front.throttle_per_s(self._layout.front)
+            case "set_throttle":
+                return front.set_throttle(self._layout.front, request["per_s"])
             case "load":
                 return self._load.told(request["figures"])
             case "place":

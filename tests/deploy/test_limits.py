@@ -113,12 +113,6 @@ async def test_the_throttle_of_a_live_cluster_can_be_tightened_until_haproxy_is_
     assert live.throttle_per_s == IN_ALL
 
 
-def test_a_throttle_that_is_lifted_cannot_be_tightened(live: Cluster) -> None:
-    live.renew(LIFTED)
-    with pytest.raises(ClusterError, match=r"no throttle that could be changed; set limits\.total_per_s"):
-        live.set_throttle(2)
-
-
 async def test_what_was_throttled_is_taken_later_under_the_same_name(live: Cluster) -> None:
     desk = renewed(live, THROTTLED)
     async with desk.client() as http:
