@@ -20,6 +20,7 @@ from loadgen.record import Run
 HOST_FULL = 0.9
 P99_SLO_MS = 100.0
 SLO_PER_S, SLO_ERRORS = 500.0, 0.001
+SLO_MEASURED_S = 60.0
 RISK_CHECK = "gateway_risk_check_seconds"
 SCRAPED = "gateway_event_loop_lag_seconds"
 NANOSECONDS_S = 1e-6
@@ -108,6 +109,8 @@ def hft_shard(run: Run) -> Judgement | None:
         return None
     span = f"{gain.interval.low:.2f} to {gain.interval.high:.2f}"
     said = f"three shards carry {gain.value:.2f} times one ({span}), 2.53 claimed"
+    if any(fault["kind"] == "slow_sync" for fault in run.campaign.get("standing", ())):
+        said += ", on disks slowed so that commits are the limit"
     if gain.interval.low >= 8_000 / 3_163:
         return Judgement(Standing.SUPPORTED, said)
     if host_share(run, three) > HOST_FULL:
@@ -123,6 +126,8 @@ def aws_slo(run: Run) -> Judgement | None:
         kept = p99_ms < P99_SLO_MS and each.error_share <= SLO_ERRORS
         said = f"{each.rate_per_s:,.0f} requests/s offered for {each.measured_s:.0f} s: p99 {p99_ms:.1f} ms"
         said += f", {100 * each.error_share:.2f} % errors; {_host(run, each)}"
+        if kept and each.measured_s < SLO_MEASURED_S:
+            return Judgement(Standing.NOT_YET, f"{said}; that is too short, {SLO_MEASURED_S:.0f} s are the least")
         return Judgement(Standing.SUPPORTED if kept else Standing.REFUTED, said)
     return None
 

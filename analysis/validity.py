@@ -51,14 +51,15 @@ def generator_share(run: Run, configuration: Configuration) -> float:
 
 
 def host_share(run: Run, configuration: Configuration) -> float:
-    """Busy share of all cores of the machine in the measured parts; an old run has it of whole windows only."""
-    parts = {
-        mode: sum(float(seen.sum()) for each in configuration.windows
-                  if (seen := counter(run, HOST_CPU, each, mode=mode)) is not None)
-        for mode in ("busy", "steal", "idle")
-    }  # fmt: skip
-    if whole := sum(parts.values()):
-        return 1 - parts["idle"] / whole
+    """Busy share of all cores of the machine in the measured parts, mean of the windows."""
+    if run.is_narrowed:
+        parts = {
+            mode: sum(float(seen.sum()) for window in configuration.windows
+                      if (seen := counter(run, HOST_CPU, window, mode=mode)) is not None)
+            for mode in ("busy", "steal", "idle")
+        }  # fmt: skip
+        if whole := sum(parts.values()):
+            return 1 - parts["idle"] / whole
     names = [window.name for window in configuration.windows]
     return float(np.mean(run.noise[run.noise["window"].isin(names)]["host_busy_share"]))
 

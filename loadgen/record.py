@@ -109,6 +109,7 @@ class Run:
         self._manifest = manifest
         self._about = self._json("run.json")
         self._samples: dict[str, pd.DataFrame] = {}
+        self.is_narrowed = False
 
     @classmethod
     def open(cls, path: Path | str) -> Run:
@@ -228,9 +229,10 @@ class Run:
         raise RunError(f"{self.path}: has no window {name!r}; its windows are {known}")
 
     def narrowed(self, from_ns: int, until_ns: int) -> Run:
-        """The same run as if only that interval of its windows had been measured, where things change within one."""
+        """The same run as if only that interval of its windows had been measured, where things change within one; its
+        `noise` is that of the whole windows still."""
         view = Run(self.path, self._manifest)
-        view._samples = self._samples
+        view._samples, view.is_narrowed = self._samples, True
         view.__dict__["acks"] = self.acks
         view.__dict__["windows"] = tuple(
             replace(window, measured_from_ns=from_ns, measured_until_ns=until_ns) for window in self.windows

@@ -277,11 +277,13 @@ def _svg(figure: Figure, title: str) -> str:
 
 
 def _own_ids(svg: str, owner: str) -> str:
-    """Drops the ids that nothing in the figure refers to, and gives the others the figure's name."""
-    used = set(re.findall(r'(?:url\(|href=")#([^")]+)', svg))
+    """Drops the ids that nothing in the figure refers to, and names the others by the figure and a number: Matplotlib's
+    own are not the same each time."""
+    used = dict.fromkeys(re.findall(r'(?:url\(|href=")#([^")]+)', svg))
+    names = {name: f"{owner}-{number}" for number, name in enumerate(used, 1)}
 
     def kept(match: re.Match[str]) -> str:
-        return f' id="{owner}-{match[1]}"' if match[1] in used else ""
+        return f' id="{names[match[1]]}"' if match[1] in names else ""
 
     svg = re.sub(r' id="([^"]*)"', kept, svg)
-    return re.sub(r'(url\(|href=")#', rf"\1#{owner}-", svg)
+    return re.sub(r'(url\(|href=")#([^")]+)', lambda match: f"{match[1]}#{names[match[2]]}", svg)

@@ -86,6 +86,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     return {
         "limit": verdict.limit,
         "status": str(verdict.status),
+        "confidence": verdict.confidence,
         "sentence": verdict.sentence,
         "evidence": [_figure(figure) for figure in verdict.evidence],
         "doubt": list(verdict.doubt),

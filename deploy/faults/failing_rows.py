@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from psycopg import sql
 from pydantic import Field
 
-from deploy.cluster import Cluster
-from deploy.faults.sessions import LedgerFault, Session
+from deploy.faults.sessions import TriggerFault
 
 PLANT = """
     CREATE FUNCTION fault_failing_rows() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -30,25 +27,12 @@ UPROOT = """
 """
 
 
-class FailingRows(LedgerFault):
+class FailingRows(TriggerFault):
     """A share of the commands is refused when a gateway inserts it; the settler, a second later, may."""
 
+    uproot: ClassVar[str] = UPROOT
     kind: Literal["failing_rows"] = "failing_rows"
     share: Annotated[float, Field(gt=0, le=1)]
 
-    @contextmanager
-    def applied(self, cluster: Cluster) -> Iterator[None]:
-        plant = sql.SQL(PLANT).format(share=sql.Literal(self.share))
-        with self.session(cluster) as session, session.transaction():
-            session.execute(UPROOT)
-            session.execute(plant)
-        try:
-            yield
-        finally:
-            with self.session(cluster) as session:
-                _uproot(session)
-
-
-def _uproot(session: Session) -> None:
-    with session.transaction():
-        session.execute(UPROOT)
+    def plant(self) -> sql.Composed:
+        return sql.SQL(PLANT).format(share=self.share)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-import psycopg
 from psycopg import sql
 from pydantic import Field
 
-from deploy.cluster import Cluster
-from deploy.faults.sessions import LedgerFault
+from deploy.faults.sessions import TriggerFault
 
 PLANT = """
     CREATE TABLE fault_hot_row (changes bigint NOT NULL);
@@ -28,25 +24,12 @@ UPROOT = """
 """
 
 
-class HotRow(LedgerFault):
+class HotRow(TriggerFault):
     """Each insert of a command changes one row and holds it for `held_ms` and its own commit."""
 
+    uproot: ClassVar[str] = UPROOT
     kind: Literal["hot_row"] = "hot_row"
     held_ms: Annotated[float, Field(ge=0, le=1_000)] = 5.0
 
-    @contextmanager
-    def applied(self, cluster: Cluster) -> Iterator[None]:
-        plant = sql.SQL(PLANT).format(held_s=sql.Literal(self.held_ms / 1000))
-        with self.session(cluster) as session, session.transaction():
-            session.execute(UPROOT)
-            session.execute(plant)
-        try:
-            yield
-        finally:
-            with self.session(cluster) as session:
-                uproot(session)
-
-
-def uproot(session: psycopg.Connection[tuple[object, ...]]) -> None:
-    with session.transaction():
-        session.execute(UPROOT)
+    def plant(self) -> sql.Composed:
+        return sql.SQL(PLANT).format(held_s=self.held_ms / 1000)

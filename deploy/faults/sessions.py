@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, ClassVar, LiteralString
 
 import psycopg
+from psycopg import sql
 from pydantic import Field
 
 from deploy.cluster import Cluster
@@ -39,3 +41,25 @@ class LedgerFault(Fault):
                 yield session
         except psycopg.Error as error:
             raise FaultError(f"{self.__class__.__name__} in ledger-{self.shard}: {error}") from error
+
+
+class TriggerFault(LedgerFault):
+    """A trigger on a table of the shard, and what it needs; both are SQL, the second undoes the first."""
+
+    uproot: ClassVar[LiteralString]
+
+    @abstractmethod
+    def plant(self) -> sql.Composed: ...
+
+    @contextmanager
+    def applied(self, cluster: Cluster) -> Iterator[None]:
+        self._change(cluster, sql.SQL(self.uproot), self.plant())
+        try:
+            yield
+        finally:
+            self._change(cluster, sql.SQL(self.uproot))
+
+    def _change(self, cluster: Cluster, *statements: sql.SQL | sql.Composed) -> None:
+        with self.session(cluster) as session, session.transaction():
+            for statement in statements:
+                session.execute(statement)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Literal
+from typing import ClassVar, Literal, LiteralString
 
 from psycopg import sql
 from pydantic import PositiveFloat
 
-from deploy.cluster import Cluster
-from deploy.faults.sessions import LedgerFault
+from deploy.faults.sessions import TriggerFault
 from deploy.topology import Topology
 
 PLANT = """
@@ -25,23 +22,15 @@ UPROOT = """
 """
 
 
-class SlowHistory(LedgerFault):
+class SlowHistory(TriggerFault):
     """Each trade that the history writes takes `row_ms` longer."""
 
     kind: Literal["slow_history"] = "slow_history"
     row_ms: PositiveFloat
+    uproot: ClassVar[LiteralString] = UPROOT
 
     def misfit(self, topology: Topology) -> str | None:
         return None if topology.history.replicas else "no history runs in this topology; set history.replicas: 1"
 
-    @contextmanager
-    def applied(self, cluster: Cluster) -> Iterator[None]:
-        plant = sql.SQL(PLANT).format(row_s=sql.Literal(self.row_ms / 1000))
-        with self.session(cluster) as session, session.transaction():
-            session.execute(UPROOT)
-            session.execute(plant)
-        try:
-            yield
-        finally:
-            with self.session(cluster) as session, session.transaction():
-                session.execute(UPROOT)
+    def plant(self) -> sql.Composed:
+        return sql.SQL(PLANT).format(row_s=sql.Literal(self.row_ms / 1000))

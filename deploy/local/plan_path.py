@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from deploy.local import clock, disk
@@ -12,7 +14,7 @@ from deploy.local.cpu_groups import Limit
 from deploy.local.site import POSTGRES_PROGRAMS, Site
 from deploy.local.spec import Alive, Layer, PartSpec, Ready
 from deploy.render import render
-from deploy.topology import Bounded, Restarts
+from deploy.topology import Bounded, PathComponent, Restarts
 
 HOST = "127.0.0.1"
 RECOVERY_DEADLINE_S = 120.0  # after a crash with much to replay
@@ -123,11 +125,9 @@ def engine(site: Site) -> PartSpec:
 def gateway(site: Site, number: int) -> PartSpec:
     wanted = site.topology.gateways
     name = f"gateway-{number}"
-    port = site.ports[name]
     pool_file = site.layout.config / f"{name}.pool"
-    environment = _pipeline("GATEWAY", site) | {
+    environment = {
         "GATEWAY_NAME": name,
-        "GATEWAY_PORT": str(port),
         "GATEWAY_LEDGER_POOL_SIZE": str(wanted.ledger_pool_size),
         "GATEWAY_LEDGER_POOL_FILE": str(pool_file),
         "GATEWAY_LEDGER_WRITE_PATH": site.topology.ledger.write_path,
@@ -144,76 +144,33 @@ def gateway(site: Site, number: int) -> PartSpec:
     control = clock.control_of(site.layout, name)
     if wanted.clock_faults:
         environment |= clock.environment(control)
-    return PartSpec(
-        name=name,
-        component="gateway",
-        layer=Layer.PATH,
-        command=(sys.executable, "-m", "target_system.gateway"),
-        ready=Ready(port, "/readyz"),
-        alive=Alive.by_http(port, "/healthz"),
-        restarts=wanted.restarts,
-        limit=limit(wanted),
-        environment=environment | wanted.environment,
+    return replace(
+        _ours(site, name, "target_system.gateway", "/readyz", wanted, environment),
         files={pool_file: str(wanted.ledger_pool_size)} | ({control: clock.RIGHT} if wanted.clock_faults else {}),
         pool_file=pool_file,
     )
 
 
 def settler(site: Site) -> PartSpec:
-    wanted, port = site.topology.settler, site.ports["settler"]
-    environment = _pipeline("SETTLER", site) | {
-        "SETTLER_PORT": str(port),
-        "SETTLER_GRACE_MS": str(wanted.grace_ms),
-    }
-    return PartSpec(
-        name="settler",
-        component="settler",
-        layer=Layer.PATH,
-        command=(sys.executable, "-m", "target_system.ledger.settler"),
-        ready=Ready(port, "/healthz"),
-        alive=Alive.by_http(port, "/healthz"),
-        restarts=wanted.restarts,
-        limit=limit(wanted),
-        environment=environment | wanted.environment,
+    wanted = site.topology.settler
+    return _ours(
+        site, "settler", "target_system.ledger.settler", "/healthz", wanted, {"SETTLER_GRACE_MS": str(wanted.grace_ms)}
     )
 
 
 def market_data(site: Site, number: int) -> PartSpec:
     wanted = site.topology.market_data
     name = f"market-data-{number}"
-    port = site.ports[name]
-    environment = _pipeline("MARKET_DATA", site) | {
+    environment = {
         "MARKET_DATA_NAME": name,
-        "MARKET_DATA_PORT": str(port),
         "MARKET_DATA_PUBLISHES_TRADES": str(number == 1),
         "MARKET_DATA_CLIENT_BYTES_MAX": str(wanted.client_bytes_max),
     }
-    return PartSpec(
-        name=name,
-        component="market-data",
-        layer=Layer.PATH,
-        command=(sys.executable, "-m", "target_system.market_data"),
-        ready=Ready(port, "/readyz"),
-        alive=Alive.by_http(port, "/healthz"),
-        restarts=wanted.restarts,
-        limit=limit(wanted),
-        environment=environment | wanted.environment,
-    )
+    return _ours(site, name, "target_system.market_data", "/readyz", wanted, environment)
 
 
 def history(site: Site) -> PartSpec:
-    wanted, port = site.topology.history, site.ports["history"]
-    return PartSpec(
-        name="history",
-        component="history",
-        layer=Layer.PATH,
-        command=(sys.executable, "-m", "target_system.history"),
-        ready=Ready(port, "/healthz"),
-        alive=Alive.by_http(port, "/healthz"),
-        restarts=wanted.restarts,
-        limit=limit(wanted),
-        environment=_pipeline("HISTORY", site) | {"HISTORY_PORT": str(port)} | wanted.environment,
-    )
+    return _ours(site, "history", "target_system.history", "/healthz", site.topology.history, {})
 
 
 def haproxy(site: Site) -> PartSpec:
@@ -271,6 +228,25 @@ def toxiproxy(site: Site) -> PartSpec:
 
 def _disk_control(site: Site, name: str) -> Path:
     return site.layout.data / f"disk-{name}"
+
+
+def _ours(
+    site: Site, name: str, module: str, ready: str, wanted: PathComponent, environment: Mapping[str, str]
+) -> PartSpec:
+    """A component that runs from this checkout, told where the others are; instance n of them is called component-n."""
+    port, component = site.ports[name], name.rstrip("-0123456789")
+    prefix = component.replace("-", "_").upper()
+    return PartSpec(
+        name=name,
+        component=component,
+        layer=Layer.PATH,
+        command=(sys.executable, "-m", module),
+        ready=Ready(port, ready),
+        alive=Alive.by_http(port, "/healthz"),
+        restarts=wanted.restarts,
+        limit=limit(wanted),
+        environment={**_pipeline(prefix, site), f"{prefix}_PORT": str(port), **environment, **wanted.environment},
+    )
 
 
 def _pipeline(prefix: str, site: Site) -> dict[str, str]:
