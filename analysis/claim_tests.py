@@ -88,7 +88,7 @@ def hft_not_network(run: Run) -> Judgement | None:
             span = hop.value.interval
             if span is None:
                 continue
-            said = f"elasticity of throughput on the {hop.lever}: {hop.value.value:.2f} ({span.low:.2f} to {span.high:.2f})"
+            said = f"elasticity on the {hop.lever}: {hop.value.value:.2f} ({span.low:.2f} to {span.high:.2f})"
             if span.high < FOLLOWS:
                 return Judgement(Standing.SUPPORTED, said)
             if span.low > FOLLOWS:
