@@ -10,6 +10,7 @@ from typing import Any
 from analysis import intervals
 from analysis.bottleneck import Status, verdict
 from analysis.capacity import BoundBy, topology_of
+from analysis.elasticity import proof
 from analysis.finding import Figure
 from analysis.measured import Configuration, configurations, latency
 from analysis.saturation import loads
@@ -20,6 +21,8 @@ from loadgen.record import Run
 HOST_FULL = 0.9
 P99_SLO_MS = 100.0
 SLO_PER_S, SLO_ERRORS = 500.0, 0.001
+FOLLOWS = 0.25
+"""Elasticity below which throughput does not follow a capacity."""
 SLO_MEASURED_S = 60.0
 RISK_CHECK = "gateway_risk_check_seconds"
 SCRAPED = "gateway_event_loop_lag_seconds"
@@ -74,6 +77,23 @@ def hft_pg_ceiling(run: Run) -> Judgement | None:
 def hft_redis(run: Run) -> Judgement | None:
     """From the CPU of its one thread: what it would carry if it had a core and nothing else was in the way."""
     return _ceiling(run, "redis", 10_000.0)
+
+
+def hft_not_network(run: Run) -> Judgement | None:
+    """From a proof in which the delay of a hop was turned: throughput that does not follow it is not limited by it."""
+    for each in configurations(run):
+        tried = proof(run, each)
+        hops = [e for e in tried.elasticities if e.lever.endswith(" delay")] if tried else []
+        for hop in hops:
+            span = hop.value.interval
+            if span is None:
+                continue
+            said = f"elasticity on the {hop.lever}: {hop.value.value:.2f} ({span.low:.2f} to {span.high:.2f})"
+            if span.high < FOLLOWS:
+                return Judgement(Standing.SUPPORTED, said)
+            if span.low > FOLLOWS:
+                return Judgement(Standing.REFUTED, said)
+    return None
 
 
 def hft_gateway(run: Run) -> Judgement | None:

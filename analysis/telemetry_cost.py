@@ -1,13 +1,13 @@
-"""What telemetry costs: throughput and p99 with it and without it, block by block, and the CPU of its servers.
+"""What telemetry costs: gateways with and without it side by side, the whole machine with and without it, its servers.
 
-Every repetition is a block that loads each setting once, so what drifts, drifts under all of them: the loss is the mean
-of the blocks' own ratios, its interval Student's t over the blocks. With closed-loop users at saturation a lost order a
-second is lost capacity. The gateway's CPU for each order says the same of the gateway alone, by another instrument.
+Side by side, two gateways carry the same load in the same seconds; the CPU that each takes for a request says how much
+fewer requests the one with telemetry completes with the same CPU. Each window is a block with its own ratio, the
+interval is Student's t over the blocks. What disturbs the machine disturbs both, which no comparison of one window with
+the next can say: there a neighbour's ten percent hides a signal's two.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,14 @@ import numpy as np
 from analysis import intervals
 from analysis.finding import Interval
 from analysis.measured import Configuration, configurations
-from analysis.saturation import Load, loads
-from loadgen.record import Run, RunError
+from analysis.saturation import CPU, Load, loads
+from analysis.series import counter
+from loadgen.record import Run, RunError, Window
 
 PARAMETER = "gateways.signals"
 OFF, ALL = "none", "all"
+SETTINGS = (ALL, "metrics", "traces", "logs")
+ANSWERS = "haproxy_server_http_responses_total"
 BACKENDS = frozenset({
     "prometheus", "loki", "collector", "alertmanager", "node-exporter", "process-exporter", "redis-exporter",
     "postgres-exporter", "wait-sampler",
@@ -29,58 +32,78 @@ NOT_THE_SYSTEMS = frozenset({"generator", "supervisor"})
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one setting against everything off. `throughput_loss` is a share, negative where it was faster."""
+    """Of one setting against everything off. `throughput_loss` is a share, negative where it was cheaper."""
+
+    throughput_loss: float
+    ci95: Interval
+    blocks: int
+    on_us: float
+    off_us: float
+    """CPU of a gateway for each request, with it and without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All on against all off, window by window: what the servers of telemetry take from the path is in it."""
 
     throughput_loss: float
     ci95: Interval
     p99_added_ms: float
-    gateway_us: float
-    """CPU of the gateway for each order; `off_gateway_us` is what it is without."""
 
 
 @dataclass(frozen=True, slots=True)
 class TelemetryCost:
     pillars: dict[str, Cost]
     """By setting of the gateways' signals: all, metrics, traces, logs."""
-    blocks: int
-    off_gateway_us: float
+    whole: Whole
     backends_share: float
     """CPU of the servers beside the path, as a share of all CPU an order costs on the path and beside it."""
 
 
 def telemetry_cost(run: Run) -> TelemetryCost:
-    """Of a run of campaigns/telemetry.yaml. Raises RunError for another one, or one with a single block."""
-    by_setting = {str(found.parameters.get(PARAMETER)): found for found in configurations(run)}
-    if OFF not in by_setting or ALL not in by_setting:
-        raise RunError(f"{run.path}: does not compare {PARAMETER} all and none; run loadgen/campaigns/telemetry.yaml")
-    off = by_setting.pop(OFF)
-    if len(off.windows) < 2:
+    """Of a run of campaigns/telemetry.yaml. Raises RunError for another one, or one with a single repetition."""
+    found = {str(each.parameters.get(PARAMETER)): each for each in configurations(run)}
+    wanted = {ALL, OFF, *(name for setting in SETTINGS for name in (f"{setting}+{OFF}", f"{OFF}+{setting}"))}
+    if lacking := wanted - found.keys():
+        raise RunError(
+            f"{run.path}: does not compare {PARAMETER} {', '.join(sorted(lacking))}; run the campaign telemetry"
+        )
+    if len(found[OFF].windows) < 2:
         raise RunError(f"{run.path}: has one repetition, which says nothing of its spread; use two or more")
     return TelemetryCost(
-        pillars={setting: _cost(run, found, off) for setting, found in by_setting.items()},
-        blocks=len(off.windows),
-        off_gateway_us=_gateway_us(run, off),
-        backends_share=_backends_share(loads(run, by_setting[ALL])),
+        pillars={
+            setting: _side_by_side(run, found[f"{setting}+{OFF}"], found[f"{OFF}+{setting}"]) for setting in SETTINGS
+        },
+        whole=_whole(run, found[ALL], found[OFF]),
+        backends_share=_backends_share(loads(run, found[ALL])),
     )
 
 
-def _cost(run: Run, with_it: Configuration, without: Configuration) -> Cost:
+def _side_by_side(run: Run, first_has_it: Configuration, second_has_it: Configuration) -> Cost:
+    spent = [(_us(run, window, 1), _us(run, window, 2)) for window in first_has_it.windows]
+    spent += [(_us(run, window, 2), _us(run, window, 1)) for window in second_has_it.windows]
+    losses = [1 - off / on for on, off in spent]
+    on_us, off_us = np.mean(spent, axis=0)
+    return Cost(float(np.mean(losses)), intervals.over_repetitions(losses), len(losses), float(on_us), float(off_us))
+
+
+def _us(run: Run, window: Window, gateway: int) -> float:
+    """CPU for each request that it answered."""
+    name = f"gateway-{gateway}"
+    cpu = counter(run, CPU, window, "gateway", instance=name)
+    answers = counter(run, ANSWERS, window, "haproxy", server=name)
+    if cpu is None or answers is None or not answers.sum():
+        raise RunError(f"{run.path}: {window.name} does not say what {name} spent and answered; run the campaign again")
+    return 1e6 * float(cpu.sum() / answers.sum())
+
+
+def _whole(run: Run, with_it: Configuration, without: Configuration) -> Whole:
     pairs = list(zip(with_it.windows, without.windows, strict=True))
     losses = [1 - run.throughput(on) / run.throughput(off) for on, off in pairs]
     added = [
         run.latency(on).get_value_at_percentile(99) - run.latency(off).get_value_at_percentile(99) for on, off in pairs
     ]
-    return Cost(
-        throughput_loss=float(np.mean(losses)),
-        ci95=intervals.over_repetitions(losses),
-        p99_added_ms=float(np.mean(added)) / 1e6,
-        gateway_us=_gateway_us(run, with_it),
-    )
-
-
-def _gateway_us(run: Run, configuration: Configuration) -> float:
-    found = loads(run, configuration).get("gateway")
-    return found.demand_us.value if found else math.nan
+    return Whole(float(np.mean(losses)), intervals.over_repetitions(losses), float(np.mean(added)) / 1e6)
 
 
 def _backends_share(found: dict[str, Load]) -> float:

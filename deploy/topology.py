@@ -89,11 +89,15 @@ class Limits(Section):
     total_per_s: PositiveInt | None = 500
 
 
+SIGNALS = "all|metrics|traces|logs|none"
+
+
 class Gateways(PathComponent):
     """`cpu_cores` is for each of them. `gateways: 4` is short for `gateways: {replicas: 4}`.
 
     `in_flight_max`: the requests that each works on at once; what is beyond waits in HAProxy's queue.
-    `clock_faults`: they run with a library preloaded by which their time of day can be made wrong (deploy/faults).
+    `signals`: what they tell of themselves; `all+none` is for the first and the second, and so on in turn.
+    clock_faults: bool = False
     """
 
     replicas: Annotated[int, Field(ge=1, le=32)] = 1
@@ -101,7 +105,7 @@ class Gateways(PathComponent):
     in_flight_max: PositiveInt = 64
     trace_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
     trace_slow_ms: NonNegativeFloat = 100.0
-    signals: Literal["all", "metrics", "traces", "logs", "none"] = "all"
+    signals: Annotated[str, Field(pattern=rf"^({SIGNALS})(\+({SIGNALS}))*$")] = "all"
     clock_faults: bool = False
 
     @model_validator(mode="before")

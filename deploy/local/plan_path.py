@@ -124,6 +124,7 @@ def engine(site: Site) -> PartSpec:
 
 def gateway(site: Site, number: int) -> PartSpec:
     wanted = site.topology.gateways
+    signals = wanted.signals.split("+")
     name = f"gateway-{number}"
     pool_file = site.layout.config / f"{name}.pool"
     environment = {
@@ -136,7 +137,7 @@ def gateway(site: Site, number: int) -> PartSpec:
         "GATEWAY_PRICE_TICKS_MIN": str(site.topology.price_ticks_min),
         "GATEWAY_PRICE_TICKS_MAX": str(site.topology.price_ticks_max),
         "GATEWAY_TRACE_RATIO": str(wanted.trace_ratio),
-        "GATEWAY_SIGNALS": wanted.signals,
+        "GATEWAY_SIGNALS": signals[(number - 1) % len(signals)],
         "GATEWAY_TRACE_SLOW_MS": str(wanted.trace_slow_ms),
     }
     if site.has("collector"):
