@@ -26,6 +26,8 @@ from starlette.routing import Route
 from alerts.functions.function import Ended, Function, Invocation
 
 API = "/2018-06-01/runtime"
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+"""A frozen function would outlive whoever started it."""
 IMPORT_DEADLINE_S = 10.0
 END_DEADLINE_S = 5.0
 
@@ -103,7 +105,7 @@ class Environment:
         self._waiting = asyncio.Queue(1)
         self.starts += 1
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "awslambdaric", self.function.handler,
+            *ENDS_WITH_US, sys.executable, "-m", "awslambdaric", self.function.handler,
             stdout=self._log, stderr=self._log, cwd=self.function.task_root, env=self._variables(),
         )  # fmt: skip
         firsts: set[asyncio.Task[Any]] = {
