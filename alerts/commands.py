@@ -74,13 +74,14 @@ def bench_rules(as_json: AsJson = False) -> None:
 
 
 def table(outcomes: list[Outcome]) -> Table:
-    heads = ("rule", "severity", "fault", "predicted s", "fired s", "told s", "resolved s", "collateral")
+    heads = ("rule", "severity", "fault", "predicted s", "fired s", "told s", "remedied s", "resolved s", "collateral")
     found = Table(*heads, box=None)
     for each in outcomes:
         fired = "never" if each.fired_s is None else f"{each.fired_s:.1f}"
         predicted = f"{each.predicted_s:.1f}" if each.is_burn else f"<= {each.predicted_s:.1f}"
         found.add_row(
-            each.rule, each.severity, each.fault, predicted, fired, times(each.told_s), times(each.resolved_s),
+            each.rule, each.severity, each.fault, predicted, fired, times(each.told_s),
+            "" if each.remedied_s is None else f"{each.remedied_s:.1f}", times(each.resolved_s),
             ", ".join(each.collateral) or "none",
         )  # fmt: skip
     return found
@@ -106,6 +107,7 @@ def document(outcomes: list[Outcome]) -> dict[str, Any]:
                 "predicted_s": round(each.predicted_s, 2),
                 "fired_s": _rounded(each.fired_s), "detected_s": _rounded(each.detection_s),
                 "told_s": _all_rounded(each.told_s), "resolved_s": _all_rounded(each.resolved_s),
+                "remedied_s": _rounded(each.remedied_s),
                 "problems": each.problems,
             }
             for each in outcomes

@@ -130,6 +130,8 @@ class Outcome:
     is_burn: bool
     severity: str
     fired_s: float | None = None
+    remedied_s: float | None = None
+    """When a machine had done what it may do about it."""
 
 
 def first(told: Iterable[Told], alert: str, is_firing: bool) -> dict[str, float]:

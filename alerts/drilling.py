@@ -11,7 +11,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -27,6 +27,7 @@ from alerts.subscribers.notice import alerts_of
 from deploy.cluster import Cluster, ClusterError
 from deploy.faults.fault import Fault, FaultError, inflicted
 from deploy.local.rules import RULES, window_s
+from loadgen.alert_events import alert_events
 from loadgen.campaign import Campaign
 from loadgen.steady import steady_load
 from target_system.slo import bad_share
@@ -124,6 +125,7 @@ class Stage:
         except (FaultError, ClusterError) as error:
             problems.append(str(error))
         outcome = judge(name, drill, witness.told, predicted_s(name, drill), problems)
+        outcome = replace(outcome, remedied_s=remedied_s(self.cluster, witness.since_ns))
         self.say(f"{name}: {drill.fault.kind}, {'; '.join(outcome.problems) or 'proven'}")
         return outcome
 
@@ -169,6 +171,14 @@ class Stage:
     def ask(self, query: str) -> Any:
         url = f"http://{self.cluster.address('prometheus')}/api/v1/query?"
         return fetch(url + urllib.parse.urlencode({"query": query}))["data"]["result"]
+
+
+def remedied_s(cluster: Cluster, since_ns: int) -> float | None:
+    """When a remediation was done, by its audit."""
+    events = alert_events(cluster, since_ns) if since_ns else []
+    done = (e["t_ns"] for e in events if e["kind"] == "remedied" and e["said"].endswith(": done"))
+    at_ns = min(done, default=None)
+    return None if at_ns is None else (at_ns - since_ns) / 1e9
 
 
 def predicted_s(name: str, drill: Drill) -> float:
