@@ -68,7 +68,7 @@ def telemetry_cost(run: Run) -> TelemetryCost:
         raise RunError(
             f"{run.path}: does not compare {PARAMETER} {', '.join(sorted(lacking))}; run the campaign telemetry"
         )
-    if len(found[OFF].windows) < 2:
+    if min(len(found[name].windows) for name in wanted) < 2:
         raise RunError(f"{run.path}: has one repetition, which says nothing of its spread; use two or more")
     return TelemetryCost(
         pillars={
@@ -98,7 +98,8 @@ def _us(run: Run, window: Window, gateway: int) -> float:
 
 
 def _whole(run: Run, with_it: Configuration, without: Configuration) -> Whole:
-    pairs = list(zip(with_it.windows, without.windows, strict=True))
+    by_repetition = {window.repetition: window for window in without.windows}
+    pairs = [(on, by_repetition[on.repetition]) for on in with_it.windows if on.repetition in by_repetition]
     losses = [1 - run.throughput(on) / run.throughput(off) for on, off in pairs]
     added = [
         run.latency(on).get_value_at_percentile(99) - run.latency(off).get_value_at_percentile(99) for on, off in pairs

@@ -82,6 +82,7 @@ BOARD = Board(
             "Red: more CPU, another shard, or the group write path.",
             f'component="ledger",{HERE}',
             title="How full is each server",
+            width=12,
         ),
         lines(
             "Trouble",
@@ -92,6 +93,7 @@ BOARD = Board(
             },
             "Deadlocks, and inserts that gateways repeated after a lost connection.",
             "Above zero: read the log of Postgres below.",
+            width=12,
         ),
         logs("Log of Postgres", ("ledger",), "What the servers wrote.", "Read from the top."),
     ),

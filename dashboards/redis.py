@@ -31,7 +31,8 @@ BOARD = Board(
                 "ledger": "clamp_min(max(settler_engine_sequence) - max(settler_ledger_sequence), 0)",
                 "Redis": "clamp_min(max(settler_engine_sequence) - max(settler_redis_sequence), 0)",
             },
-            "Sequence numbers that the engine has on disk and these do not yet hold without a gap.",
+            "Sequence numbers that the engine has on disk and these are not yet known to hold; in calm a second's"
+            " orders, so long the settler leaves the ledger alone.",
             "Growing: the settler is stopped, or its server is away.",
         ),
         lines(
