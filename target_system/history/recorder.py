@@ -94,8 +94,8 @@ class Recorder:
 
     async def audit(self) -> None:
         """Fill from the ledger what is missing before the last trade; behind it, while the stream brings nothing."""
+        last = await store.last_trade_id(self._store, self._deadline_s)  # before the mark: what comes between is no gap
         self.complete = await store.complete_until(self._store, self.complete, self._deadline_s)
-        last = await store.last_trade_id(self._store, self._deadline_s)
         streamed, self._streamed = self._streamed, 0
         while self.complete.trade_id < last or not streamed:
             before, is_gapped = self.complete, self.complete.trade_id < last
