@@ -30,15 +30,17 @@ from analysis.statements import statements
 from analysis.throttle import throttle
 from analysis.validity import validity
 from analysis.waits import waits
+from analysis.wal import wal
 from loadgen.record import Run
 
 ANALYSES: tuple[Callable[[Run], list[Finding]], ...] = (
-    validity, throttle, saturation, skew, demand, residence, waits, statements, connections, redis_work, run_queue,
+    validity, throttle, saturation, skew, demand, residence, waits, wal, statements, connections, redis_work, run_queue,
     memory, scaling, load, drift, slo, interventions,
 )  # fmt: skip
 PROCESSOR = (Mechanism.CPU, Mechanism.QUOTA, Mechanism.SKEW, Mechanism.SLOW_COMMAND)
 WAITING = (
     Mechanism.COMMIT, Mechanism.POOL, Mechanism.LOCK, Mechanism.RESPONSE, Mechanism.NETWORK, Mechanism.STATEMENT,
+    Mechanism.DATA_FILES,
 )  # fmt: skip
 CONTEXT = (Mechanism.SCALING, Mechanism.LOAD, Mechanism.DRIFT)
 """These findings say how throughput behaves, and name nobody by themselves."""

@@ -5,8 +5,8 @@ The CPU time of an order grows with the busy share h of the host, since the thre
 caches; one s for all components. B and D can be told apart only where the run measured light loads as well as heavy
 ones. What an order waits without CPU is one delay, fitted to the run's throughputs, and the commit.
 
-A commit that finds a sync under way waits for the rest of that and for its own, so with two sessions and more each one
-holds its connection for two syncs, and for what the gateway and the statement take around it (`Commit`).
+A commit that finds a sync under way waits for the rest of that and for its own. A session that comes back at once finds
+the next sync just begun, so with two sessions and more each holds its connection for two syncs (`Commit`).
 """
 
 from __future__ import annotations
@@ -20,16 +20,13 @@ from scipy import optimize
 
 from analysis.capacity import topology_of
 from analysis.measured import Configuration, configurations
-from analysis.residence import mean_of
 from analysis.saturation import ORDER_PATH, Load, loads
 from analysis.validity import host_share
 from analysis.waits import rate_of, waits_of
 from deploy.topology import Topology
 from loadgen.record import Machine, Run
 
-CONNECTIONS, COMMITS = "gateway_ledger_connections", "pg_stat_database_xact_commit"
-SYNCING = frozenset({"WALSync", "WALWrite"})
-"""Wait events of a session whose commit is being synced, or waits for the sync before it."""
+COMMITS = "pg_stat_database_xact_commit"
 CONFIGURATIONS_MIN = 3
 APART = 2.0
 """Heaviest over lightest load of an instance from which on its work without orders is told from that for orders."""
@@ -59,21 +56,14 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """`sync_s`: one sync of the WAL. `around_s`: what a connection is held for a commit beside its syncs."""
+    """`sync_s`: one sync of the WAL."""
 
     sync_s: float
-    around_s: float
     commits_per_order: float
 
-    @property
-    def alone_s(self) -> float:
-        """A connection's time for a commit that meets no other."""
-        return self.sync_s + self.around_s
-
     def speed(self, sessions: int, places: float) -> float:
-        """Commits in the time that one alone takes, with so many sessions on so many connections."""
-        at_once = min(float(sessions), places)
-        return max(1.0, at_once * self.alone_s / (2 * self.sync_s + self.around_s)) if at_once > 1 else 1.0
+        """Commits in the time of a sync, with so many sessions on so many connections."""
+        return max(1.0, min(float(sessions), places) / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,25 +139,20 @@ def _point(run: Run, configuration: Configuration, found: Mapping[str, Load]) ->
 
 
 def _commit(run: Run, configuration: Configuration) -> Commit | None:
-    """From the syncs, the commits, and the connections that the gateways hold; None where one of them is not known."""
+    """From the syncs and the commits; None where one of them is not known."""
     rate = configuration.orders_per_s.value
-    seen = waits_of(run, configuration)
-    held = mean_of(run, configuration, CONNECTIONS, state="busy")
-    commits = rate_of(run, configuration, COMMITS)
-    if not seen.syncs_per_s or not seen.syncing_share or held is None or not commits:
+    seen, commits = waits_of(run, configuration), rate_of(run, configuration, COMMITS)
+    if not seen.syncs_per_s or not seen.syncing_share or not commits:
         return None
-    sync_s = seen.syncing_share / seen.syncs_per_s
-    commits_per_order = min(commits / rate, configuration.commands_per_order)
-    on_sync = sum(count for (_, event), count in seen.sessions.items() if event in SYNCING)
-    around_s = max(0.0, held - on_sync) / (commits_per_order * rate)
-    return Commit(sync_s, around_s, commits_per_order)
+    return Commit(seen.syncing_share / seen.syncs_per_s, min(commits / rate, configuration.commands_per_order))
 
 
 def _usual_commit(seen: Sequence[Commit]) -> Commit | None:
     if not seen:
         return None
-    names = ("sync_s", "around_s", "commits_per_order")
-    return Commit(*(float(np.median([getattr(each, name) for each in seen])) for name in names))
+    return Commit(
+        *(float(np.median([getattr(each, name) for each in seen])) for name in ("sync_s", "commits_per_order"))
+    )
 
 
 def _components(seen: Sequence[Point]) -> list[str]:

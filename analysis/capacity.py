@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
 
 from deploy.topology import Topology, cores_of
 from loadgen.record import Machine, Run, Window
@@ -73,4 +77,14 @@ def gateways_of(run: Run, window: Window) -> int | None:
 
 
 def topology_of(run: Run, window: Window) -> Topology:
-    return Topology.model_validate(run.topologies[window.name])
+    """Without the settings of old runs that topologies no longer have."""
+    return Topology.model_validate(_known(run.topologies[window.name], Topology))
+
+
+def _known(given: Mapping[str, Any], section: type[BaseModel]) -> dict[str, Any]:
+    kept = {name: value for name, value in given.items() if name in section.model_fields}
+    for name, value in kept.items():
+        below = section.model_fields[name].annotation
+        if isinstance(value, dict) and isinstance(below, type) and issubclass(below, BaseModel):
+            kept[name] = _known(value, below)
+    return kept

@@ -55,6 +55,7 @@ class Mechanism(StrEnum):
     MEMORY = "memory"
     SLOW_COMMAND = "slow command"
     CONNECTIONS = "connections"
+    DATA_FILES = "data files"
 
 
 @dataclass(frozen=True, slots=True)

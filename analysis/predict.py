@@ -238,18 +238,30 @@ def _stations(
         room = capacity_of(target.topology, calibration.machine, name)
         each = max(LEFT_MIN * room.each, room.each - cost.background_cores)
         if name != "ledger":
-            yield mva.servers(name, cost.demand_s * stretch, each * room.instances, each)
+            yield bounded(name, cost.demand_s * stretch, room.instances, each)
             continue
         for shard in range(1, shards + 1):
-            yield mva.servers(f"ledger {shard}", cost.demand_s * stretch / shards, each, each)
+            yield bounded(f"ledger {shard}", cost.demand_s * stretch / shards, 1, each)
     places = target.topology.gateways.replicas * target.topology.gateways.ledger_pool_size
     commit = calibration.commit
     for shard in range(1, shards + 1):
         if curve:
             yield commits(f"commit {shard}", curve, shards)
         elif commit:
-            demand_s = commit.commits_per_order * commit.alone_s / shards
+            demand_s = commit.commits_per_order * commit.sync_s / shards
             yield mva.Station(f"commit {shard}", demand_s, lambda n: commit.speed(n, places))
+
+
+def bounded(name: str, demand_s: float, instances: int, each: float) -> mva.Station:
+    """Instances that may use so many cores each. A quota is no slower processor: who comes alone is served at full
+    speed until it is used up. So the more wait at an instance, the nearer its speed comes to the quota."""
+    if each >= 1:
+        return mva.servers(name, demand_s, each * instances)
+
+    def speed(n: int) -> float:
+        return min(n, instances) * (each + (1 - each) / max(1.0, n / instances))
+
+    return mva.Station(name, demand_s, speed)
 
 
 def commits(name: str, curve: Mapping[int, float], shards: int = 1) -> mva.Station:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from analysis.bottleneck import Status, verdict
@@ -12,7 +13,8 @@ from analysis.redis_work import redis_work
 from analysis.skew import skew
 from analysis.statements import statements
 from analysis.throttle import throttle
-from loadgen.record import Run
+from analysis.wal import wal
+from loadgen.record import Run, Window
 from tests.analysis.runs import STAGES, cpu, gateway_bound, stages, topologies
 from tests.loadgen.synthetic import Series, write_run
 
@@ -30,6 +32,10 @@ def only(found: list[Finding]) -> Finding:
     return found[0]
 
 
+def growing(per_s: float) -> Callable[[Window, float], float]:
+    return lambda _, second: per_s * second
+
+
 def statement(text: str, calls: float, each_s: float) -> list[Series]:
     labels = {"statement": text}
     return [
@@ -40,7 +46,7 @@ def statement(text: str, calls: float, each_s: float) -> list[Series]:
 
 def sessions(of: dict[tuple[str, str], float]) -> list[Series]:
     samples = [
-        Series("ledger_wait_samples_total", "ledger", lambda _, s, n=n: n * 50 * s, "ledger-1", {"type": t, "event": e})
+        Series("ledger_wait_samples_total", "ledger", growing(50 * n), "ledger-1", {"type": t, "event": e})
         for (t, e), n in of.items()
     ]
     return [Series("ledger_wait_ticks_total", "ledger", lambda _, s: 50 * s, "ledger-1"), *samples]
@@ -103,3 +109,19 @@ def test_a_postgres_without_connections_left_is_said(tmp_path: Path) -> None:
         Series("pg_connections_max", "ledger", lambda *_: 100, "ledger-1"),
     ]
     assert only(connections(sealed(tmp_path, *series))).status is Bearing.NOTED
+
+
+def test_sessions_that_wait_for_data_files_are_told_from_those_that_wait_for_the_log(tmp_path: Path) -> None:
+    rates = {
+        "pg_wal_bytes": 200_000,
+        "pg_wal_syncs": 100,
+        "pg_wal_sync_seconds": 0.9,
+        "pg_stat_database_xact_commit": 200,
+    }
+    log = [Series(name, "ledger", growing(rate), "ledger-1") for name, rate in rates.items()]
+    slow = [*cpu({"ledger": 0.05}), *stages({**STAGES, "ledger": 0.09}, 200), *log]
+    flooded = only(wal(sealed(tmp_path / "files", *slow, *sessions({("IO", "DataFileRead"): 9.0, ("CPU", ""): 1.0}))))
+    assert (flooded.status, flooded.mechanism) == (Bearing.SUSPECTED, Mechanism.DATA_FILES)
+    usual = only(wal(sealed(tmp_path / "log", *slow, *sessions({("IO", "WALSync"): 9.0, ("CPU", ""): 1.0}))))
+    assert usual.status is Bearing.CLEARED
+    assert usual.claim == "A sync of the WAL takes 9.00 ms and makes 2.0 commits durable"

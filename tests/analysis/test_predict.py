@@ -11,7 +11,7 @@ import pytest
 
 from analysis import predicted, whatif
 from analysis.calibration import Calibration, Commit, Cost, Point, PredictionError, calibrate
-from analysis.predict import Model, Target, commits, fitted, predict
+from analysis.predict import Model, Target, bounded, commits, fitted, predict
 from deploy.topology import Topology
 from tests.loadgen.synthetic import MACHINE
 
@@ -66,13 +66,19 @@ def test_work_without_orders_is_told_apart_where_light_loads_were_measured_and_c
 
 
 def test_commits_that_meet_wait_for_the_sync_before_theirs_and_connections_bound_how_many_do() -> None:
-    commit = Commit(sync_s=0.010, around_s=0.002, commits_per_order=1.0)
-    rates = [commit.speed(n, places=6) / commit.alone_s for n in (1, 2, 4, 6, 40)]
-    assert rates == pytest.approx([1 / 0.012, 2 / 0.022, 4 / 0.022, 6 / 0.022, 6 / 0.022])
+    commit = Commit(sync_s=0.010, commits_per_order=1.0)
+    rates = [commit.speed(n, places=6) / commit.sync_s for n in (1, 2, 4, 6, 40)]
+    assert rates == pytest.approx([100, 100, 200, 300, 300])
+
+
+def test_who_comes_alone_is_served_at_full_speed_and_a_crowd_at_that_of_the_quota() -> None:
+    station = bounded("gateway", 0.001, 2, 0.2)
+    assert [station.speed(n) for n in (1, 2)] == [1.0, 2.0]
+    assert station.speed(200) == pytest.approx(0.4, rel=0.05)
 
 
 def test_a_shard_more_carries_as_much_again_where_commits_are_the_limit() -> None:
-    commit = Commit(sync_s=0.020, around_s=0.002, commits_per_order=1.0)
+    commit = Commit(sync_s=0.020, commits_per_order=1.0)
     model = Model(replace(truth().calibration, commit=commit), 0.0, 0.0, None)
     few = {"gateways.ledger_pool_size": 2, "gateways.cpu_cores": 1.0}
     one, three = (model.outcome(target(2, 40, **few, **{"ledger.shards": n})) for n in (1, 3))
