@@ -74,7 +74,8 @@ def changed_expressions(expr: str) -> Iterator[tuple[str, str]]:
     yield from _each(expr, COMPARISON, _other_operators)
     yield from _each(expr, WINDOW, lambda m: [f"[{round(window_s(m[0]) * f)}s]" for f in FACTORS])
     yield from _each(expr, MATCHER, lambda m: [f'{m[1]}{NEGATED[m[2]]}"{m[3]}"', f'{m[1]}{m[2]}"{m[3]}x"'])
-    yield from _each(expr, FUNCTION, lambda m: [FUNCTIONS[m[0]]])
+    alike = ("increase", "rate") if expr.strip().endswith("> 0") else ()  # one is above 0 where the other is
+    yield from _each(expr, FUNCTION, lambda m: [] if m[0] in alike else [FUNCTIONS[m[0]]])
 
 
 def _other_operators(found: re.Match[str]) -> list[str]:
