@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, BinaryIO
 
 import orjson
@@ -83,12 +84,13 @@ class LogWriter:
 
     def __init__(self, out: BinaryIO, on_drop: Callable[[], None]) -> None:
         self._out, self._on_drop = out, on_drop
-        self._lines: deque[bytes] = deque()
+        self._lines: deque[bytes | Callable[[], bytes]] = deque()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
-    def put(self, line: bytes) -> None:
+    def put(self, line: bytes | Callable[[], bytes]) -> None:
+        """A line, or what makes it when it is written: many at once find the caches warm."""
         if len(self._lines) >= LOG_LINES_MAX:
             self._on_drop()
         else:
@@ -106,7 +108,8 @@ class LogWriter:
     def _write(self) -> None:
         count = len(self._lines)
         if count:
-            self._out.write(b"\n".join([*(self._lines.popleft() for _ in range(count)), b""]))
+            lines = [self._lines.popleft() for _ in range(count)]
+            self._out.write(b"\n".join([*(line if isinstance(line, bytes) else line() for line in lines), b""]))
             self._out.flush()
 
 
@@ -142,15 +145,17 @@ class Telemetry:
         ).bind()
 
     def log_order(self, fields: Mapping[str, object]) -> None:
-        """The line that each order gets: as `log.info("order", ...)` writes it, for a third of structlog's 4.3 µs."""
+        """The line that each order gets: as `log.info("order", ...)` writes it, but made by the writer's thread."""
         if not self.logs_orders:
             return
         if not fields.keys() <= ORDER_FIELDS:
             raise KeyError(
                 f"fields {fields.keys() - ORDER_FIELDS} of order are not declared; see target_system/signals"
             )
-        line = {"ts": time.time_ns(), "level": "info", **self._origin, **fields, "event": "order"}
-        self._writer.put(orjson.dumps(line))
+        self._writer.put(partial(self._order_line, time.time_ns(), fields))
+
+    def _order_line(self, ts: int, fields: Mapping[str, object]) -> bytes:
+        return orjson.dumps({"ts": ts, "level": "info", **self._origin, **fields, "event": "order"})
 
     def close(self) -> None:
         self._writer.close()
