@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from deploy.cluster import Cluster
+from target_system import signals
+from tests.deploy import matrix
 from tests.deploy.live import SMALL, fetch, until
 
 pytestmark = pytest.mark.slow
@@ -37,3 +39,6 @@ def test_an_alert_restarts_a_hung_gateway_through_sns_and_lambda_and_leaves_its_
         assert [(line["action"], line["target"], line["outcome"]) for line in audit] == [
             ("restart", "gateway-1", "done")
         ]
+        exposed = frozenset(series for part in ("sns", "subscribers") for series in matrix.exposed(cluster, part))
+        declared = (*signals.sns.METRICS, *signals.subscribers.METRICS)
+        assert matrix.lacking(matrix.Arrived(exposed), declared) == []

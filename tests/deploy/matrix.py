@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import time
 import urllib.parse
+import urllib.request
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from deploy.cluster import Cluster
 from target_system.signals import LogEvent, Metric, MetricType, Span, exporters
@@ -26,12 +29,12 @@ class Arrived:
     """`series`: (name, component, labels); `lines`: (event, component, fields); `spans`: (name, component)."""
 
     series: frozenset[tuple[str, str, frozenset[str]]]
-    lines: frozenset[tuple[str, str, frozenset[str]]]
-    spans: frozenset[tuple[str, str]]
+    lines: frozenset[tuple[str, str, frozenset[str]]] = frozenset()
+    spans: frozenset[tuple[str, str]] = frozenset()
 
 
 def lacking(
-    arrived: Arrived, metrics: Iterable[Metric], events: Iterable[LogEvent], spans: Iterable[Span]
+    arrived: Arrived, metrics: Iterable[Metric], events: Iterable[LogEvent] = (), spans: Iterable[Span] = ()
 ) -> list[str]:
     """What is declared and did not arrive, or not as declared, as sentences."""
     found = [*_of_metrics(arrived, metrics), *_of_lines(arrived, events)]
@@ -72,6 +75,15 @@ def series(cluster: Cluster, since_s: float) -> frozenset[tuple[str, str, frozen
     return frozenset(
         (one["__name__"], one.get("component", ""), frozenset(one) - ORIGIN - {"__name__", "job", "le"})
         for one in found
+    )
+
+
+def exposed(cluster: Cluster, part: str) -> frozenset[tuple[str, str, frozenset[str]]]:
+    """What a part of this name says itself, where no Prometheus asks it."""
+    with urllib.request.urlopen(f"http://{cluster.address(part)}/metrics", timeout=5) as answer:
+        found = text_string_to_metric_families(answer.read().decode())  # type: ignore[no-untyped-call]
+    return frozenset(
+        (sample.name, part, frozenset(sample.labels) - {"le"}) for each in found for sample in each.samples
     )
 
 
