@@ -155,7 +155,8 @@ class Telemetry:
         self._writer.put(partial(self._order_line, time.time_ns(), fields))
 
     def _order_line(self, ts: int, fields: Mapping[str, object]) -> bytes:
-        return orjson.dumps({"ts": ts, "level": "info", **self._origin, **fields, "event": "order"})
+        line = {"ts": ts, "level": "info", **self._origin, **fields, "event": "order"}
+        return orjson.dumps(line, default=repr)
 
     def close(self) -> None:
         self._writer.close()
