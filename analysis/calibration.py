@@ -116,7 +116,7 @@ def calibrate(run: str, machine: Machine, seen: Sequence[Point]) -> Calibration:
         costs={name: _cost(seen, name, dilation) for name in _components(seen)},
         dilation=dilation,
         commit=_usual_commit([point.commit for point in seen if point.commit]),
-        other_cores=float(np.median([point.other_cores for point in seen])),
+        other_cores=min(point.other_cores for point in seen),  # what else ran on the machine is not the target's
         commands_per_order=float(np.mean([point.commands_per_order for point in seen])),
     )
 
