@@ -1,9 +1,9 @@
 """Throughput and latency of a configuration that was not run, from what the orders of a run cost: written down before.
 
 An exact closed network (`analysis.mva`): a station for each component of the order path, with the quota of the target
-as its speed, less its background work; a shard is a station of its own that gets its part of the orders; commits wait
-at a station for each shard that syncs in groups, on as many connections as there are, or one whose rate follows a curve
-that pgbench measured. All processes share the host,
+as its speed, less its background work; a shard is a station of its own that gets the orders of its symbols; commits
+wait at a station for each shard that syncs in groups, on as many connections as there are, or one whose rate follows a
+curve that pgbench measured. All processes share the host,
 which bounds the whole. A prediction is refused where the model does not even fit the run that it comes from, and
 beyond twice what that run measured.
 """
@@ -23,6 +23,7 @@ from analysis.capacity import capacity_of
 from analysis.finding import Interval
 from analysis.saturation import ORDER_PATH
 from deploy.topology import Topology
+from loadgen.popularity import weights
 from loadgen.record import Run
 
 ERROR_MAX = 0.15
@@ -230,7 +231,8 @@ def _stations(
     calibration: Calibration, target: Target, stretch: float, curve: Mapping[int, float] | None
 ) -> Iterator[mva.Station]:
     """Component, or "ledger 2" for one of several shards; "commit" sleeps."""
-    shards = target.topology.ledger.shards
+    unnamed = 1 - 1 / calibration.commands_per_order  # cancels
+    shares = target.topology.shard_shares(weights(len(target.topology.symbols)), unnamed)
     for name in ORDER_PATH:
         if name not in calibration.costs:
             continue
@@ -240,15 +242,15 @@ def _stations(
         if name != "ledger":
             yield bounded(name, cost.demand_s * stretch, room.instances, each)
             continue
-        for shard in range(1, shards + 1):
-            yield bounded(f"ledger {shard}", cost.demand_s * stretch / shards, 1, each)
+        for shard, share in enumerate(shares, 1):
+            yield bounded(f"ledger {shard}", cost.demand_s * stretch * share, 1, each)
     places = target.topology.gateways.replicas * target.topology.gateways.ledger_pool_size
     commit = calibration.commit
-    for shard in range(1, shards + 1):
+    for shard, share in enumerate(shares, 1):
         if curve:
-            yield commits(f"commit {shard}", curve, shards)
+            yield commits(f"commit {shard}", curve, share)
         elif commit:
-            demand_s = commit.commits_per_order * commit.sync_s / shards
+            demand_s = commit.commits_per_order * commit.sync_s * share
             yield mva.Station(f"commit {shard}", demand_s, lambda n: commit.speed(n, places))
 
 
@@ -264,10 +266,10 @@ def bounded(name: str, demand_s: float, instances: int, each: float) -> mva.Stat
     return mva.Station(name, demand_s, speed)
 
 
-def commits(name: str, curve: Mapping[int, float], shards: int = 1) -> mva.Station:
+def commits(name: str, curve: Mapping[int, float], share: float = 1.0) -> mva.Station:
     """Postgres as a load-dependent station: its rate with n concurrent commits as measured, between the points by
     interpolation, beyond the last one flat."""
     numbers = sorted(curve)
     rates = [curve[n] for n in numbers]
     alone = float(np.interp(1, numbers, rates))
-    return mva.Station(name, 1 / alone / shards, lambda n: float(np.interp(n, numbers, rates)) / alone)
+    return mva.Station(name, share / alone, lambda n: float(np.interp(n, numbers, rates)) / alone)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from deploy.documents import DocumentError, Fault, fault_text, field_faults, load
+from target_system.ledger.cut import shards_of
 from target_system.settings import RiskSettings
 
 PORT_MIN, PORT_MAX = 1024, 65535
@@ -293,6 +294,15 @@ class Topology(Section):
             "haproxy-gateway": [f"gateway-{n}" for n in range(1, self.gateways.replicas + 1)],
         }
         return {f"{link.partition('-')[0]}-{end}": end for link in self.links for end in ends[link]}
+
+    def shard_shares(self, weights: Sequence[float], unnamed: float) -> list[float]:
+        """Of the commands, for each shard of the ledger: those that name a symbol by the weights of the symbols, and
+        the share `unnamed` of them evenly, as their order ids are."""
+        count, cut = self.ledger.shards, shards_of(self.symbols, self.ledger.shards)
+        named = [0.0] * count
+        for symbol, weight in zip(self.symbols, weights, strict=True):
+            named[cut[symbol]] += weight / sum(weights)
+        return [(1 - unnamed) * share + unnamed / count for share in named]
 
     def quotas(self) -> dict[str, float]:
         """Cores promised in all to each component that has a quota."""

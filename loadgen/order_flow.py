@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 from random import Random
 
+from loadgen.popularity import weights
 from target_system.orders import Lots, OrderId, OrderType, Side, Ticks
 
 MIDDLE_TICKS = 10_000
@@ -132,7 +133,7 @@ class OrderFlow:
         self._draw = Random(f"{seed}/user/{user}")
         self._draw_kind = Random(f"{seed}/kind/{user}")  # apart, so that older flows stay what they were
         self._symbols, self._mix, self._walk, self._tape = symbols, mix, walk, tape
-        self._weights = tuple(1 / (rank + 1) for rank in range(len(symbols)))
+        self._weights = weights(len(symbols))
         self._step = 0
         self._resting: dict[int, Resting] = {}
 

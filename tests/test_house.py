@@ -25,12 +25,19 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "loadgen": ("target_system", "deploy"),
     "dashboards": ("target_system", "deploy", "loadgen"),  # boards are verified under load, and drawn from a run
     "alerts": ("target_system", "deploy", "loadgen"),
-    "analysis": ("loadgen.record", "loadgen.knee", "deploy.topology", "target_system.signals"),
+    "analysis": (
+        "loadgen.record",
+        "loadgen.knee",
+        "loadgen.popularity",
+        "deploy.topology",
+        "target_system.signals",
+    ),
     "reports": ("analysis", "loadgen.record", "loadgen.layout", "deploy.console"),
     "lab": ("target_system", "deploy", "loadgen", "dashboards", "alerts", "analysis", "reports"),
 }
 """Room → what it may import of the others. `deploy.console` is how every room's commands speak;
-`loadgen.knee` is pure, and a search and its judgement are one rule."""
+`loadgen.knee` is pure, and a search and its judgement are one rule; so is `loadgen.popularity`, and a load and what is
+predicted of it."""
 
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "gateway": ("risk", "ledger"),

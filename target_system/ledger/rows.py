@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from target_system.ledger.cut import shards_of
 from target_system.proto import engine_pb2 as pb
 
 COMMAND_COLUMNS = (
@@ -43,15 +44,14 @@ class Entry:
 class Symbols:
     """The engine's table of symbols, and the one place that says which shard keeps what.
 
-    The symbols in alphabetical order are cut into as many runs of equal length as there are shards. A command that
-    names no symbol (a cancel) lies where its order id says; whoever inserts it comes to the same shard.
+    Each shard has its symbols (`cut`). A command that names no symbol (a cancel) lies where its order id says; whoever
+    inserts it comes to the same shard.
     """
 
     def __init__(self, names: Sequence[str], shards: int) -> None:
         self.names = tuple(names)
         self.indices = {name: index for index, name in enumerate(names)}
-        rank = {name: position for position, name in enumerate(sorted(names))}
-        self._shard_of = {name: rank[name] * shards // len(names) for name in names}
+        self._shard_of = shards_of(names, shards)
         self._shards = shards
 
     def shard_of(self, symbol: str | None, order_id: int) -> int:
