@@ -7,9 +7,10 @@ nothing explains is "unclear". Proven is only what interventions have shown: `pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from analysis.connections import connections
 from analysis.demand import demand
@@ -136,8 +137,11 @@ def label(configuration: Configuration) -> str:
     if list(configuration.parameters) == ["gateways"]:
         count = configuration.parameters["gateways"]
         return f"{count} gateway{'s' if count != 1 else ''}"
-    words = (f"{name.rpartition('.')[2]}={value}" for name, value in configuration.parameters.items())
-    return ", ".join(words) or configuration.name
+    return in_parameters(configuration.parameters) or configuration.name
+
+
+def in_parameters(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name.rpartition('.')[2]}={value}" for name, value in parameters.items())
 
 
 def _limit(configuration: Configuration, findings: Sequence[Finding]) -> Limit:
@@ -198,7 +202,7 @@ def _share(finding: Finding) -> float:
 
 
 def _sentence(run: Run, best: Limit, limits: Sequence[Limit]) -> str:
-    carried = f"{best.configuration.orders_per_s.value:,.0f} orders/s with {label(best.configuration)}"
+    carried = f"{best.configuration.orders_per_s.value:,.0f} orders/s{_where(run, best.configuration)}"
     match best.status:
         case Status.PROVEN:
             sentence = f"Proven: the {best.name} limits the cluster to {carried}"
@@ -213,6 +217,13 @@ def _sentence(run: Run, best: Limit, limits: Sequence[Limit]) -> str:
         case Status.UNCLEAR:
             sentence = f"Unclear what limits the cluster to {carried}: nothing that was measured is full"
     return sentence + _elsewhere(best, limits) + _falling(best, limits) + "."
+
+
+def _where(run: Run, configuration: Configuration) -> str:
+    """The configuration; of a proof, which has but one, that of the campaign that it proves."""
+    proven = (run.campaign.get("prove") or {}).get("configuration") or {}
+    words = label(configuration) if configuration.parameters else in_parameters(proven)
+    return f" with {words}" if words else ""
 
 
 def _elsewhere(best: Limit, limits: Sequence[Limit]) -> str:
@@ -254,7 +265,10 @@ def _evidence(best: Limit, findings: Sequence[Finding]) -> tuple[Figure, ...]:
 def _doubt(best: Limit, findings: Sequence[Finding]) -> tuple[str, ...]:
     mine = [f for f in findings if f.configuration in ("", best.configuration.name) and f is not best.reason]
     said = [best.reason.doubt] if best.reason and best.reason.doubt else []
-    rivals = [f for f in mine if f.status is Bearing.SUSPECTED and f.mechanism not in CONTEXT]
+    rivals = [
+        f for f in mine
+        if f.status is Bearing.SUSPECTED and f.mechanism not in CONTEXT and f.component != best.component
+    ]  # fmt: skip
     if rivals:
         said.append("Suspected as well: " + "; ".join(f.claim for f in rivals) + ".")
     said += [f.doubt for f in mine if f.status in (Bearing.MISSING, Bearing.NOTED) and f.doubt]

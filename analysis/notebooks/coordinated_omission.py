@@ -1,6 +1,6 @@
 # %% [markdown]
 # # Latency under coordinated omission
-# A server stood still for a moment while requests were due at an even rate. The open loop sent each when it was due,
+# A gateway was killed while requests came at random moments, 300 a second. The open loop sent each when it was due,
 # and measured from then on. What would users have seen who wait for their answer before they send again?
 
 # %%
@@ -10,7 +10,7 @@ from pathlib import Path
 from analysis.omission import quantiles_ms, replayed_ns, seen_ns
 from loadgen.record import Run
 
-run = Run.open(Path(os.environ.get("RUN", "tests/golden/stall")))
+run = Run.open(Path(os.environ.get("RUN", "tests/golden/gateway-killed")))
 window = run.windows[0]
 due_ns, latency_ns = seen_ns(run, window)
 print(f"{run.id}: {len(due_ns):,} requests due in {window.duration_s:.0f} s, {window.rate_per_s or 0:.0f} a second")

@@ -9,7 +9,7 @@ from pathlib import Path
 from analysis.story import critical_ms, story
 from loadgen.record import Run
 
-run = Run.open(Path(os.environ.get("RUN", "tests/golden/stall")))
+run = Run.open(Path(os.environ.get("RUN", "tests/golden/gateway-killed")))
 told = story(run, "slowest")
 print(f"{told.trace_id} in {told.window}: {told.duration_ns / 1e6:.1f} ms, order {told.order}")
 for step in told.steps:

@@ -30,3 +30,17 @@ def test_the_write_ceiling_ends_in_the_runs_own_verdict(monkeypatch: pytest.Monk
     left = executed("write_ceiling", "gateway-bound", monkeypatch)
     assert left["found"].limit == "gateway"  # type: ignore[attr-defined]
     assert "configurations" in str(left["refused"])
+
+
+def test_users_who_wait_see_less_of_an_outage_than_was_due_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = executed("coordinated_omission", "gateway-killed", monkeypatch)
+    met, seen, closed = left["met"], left["seen"], left["closed"]
+    assert met["due"] > met["waiting"]  # type: ignore[index]
+    assert seen[99.9] > closed[50.0]  # type: ignore[index]
+
+
+def test_the_trace_of_the_slowest_order_names_the_span_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = executed("reading_a_trace", "gateway-killed", monkeypatch)
+    told = left["told"]
+    assert sum(step.critical_ns for step in told.steps) == told.duration_ns  # type: ignore[attr-defined]
+    assert left["suspect"] in {step.name for step in told.steps}  # type: ignore[attr-defined]
