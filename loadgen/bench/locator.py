@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from deploy.cluster import ClusterError
+from deploy.faults.catalogue import fault_from
 from deploy.faults.fault import FaultError
 from loadgen.bench.planted import BY_NAME, OVERRIDES, SEVERITIES, Case, Setting
 from loadgen.campaign import Campaign
@@ -151,9 +152,10 @@ def _parts(case: Case, span_ns: tuple[int, int]) -> list[Segment]:
 
 def _recognised(plants: Sequence[Mapping[str, Any]]) -> tuple[Case, int]:
     """Raises ValueError for what no case plants."""
+    faults = tuple(fault_from(plant) for plant in plants)
     for case in BY_NAME.values():
         for severity in range(SEVERITIES):
-            if [fault.model_dump(mode="json") for fault in case.planted(severity) or () if case.severities] == plants:
+            if case.severities and case.planted(severity) == faults:
                 return case, severity
     raise ValueError(f"no case plants {plants}; the run is of another version of the bench")
 
