@@ -31,7 +31,7 @@ for percent in seen:
 # those meet it that were due in it.
 
 # %%
-stalled_ms = 100.0
+stalled_ms = 25.0
 met = {name: int((each > stalled_ms * 1e6).sum()) for name, each in (("due", latency_ns), ("waiting", closed_ns))}
 print(f"longer than {stalled_ms:.0f} ms: {met['due']} of {len(latency_ns)} requests that were due,")
 print(f"{met['waiting']} of {len(closed_ns)} that {users} waiting users sent")

@@ -31,14 +31,24 @@ def test_users_who_mostly_think_meet_no_limit_and_nobody_is_accused_though_the_h
 
 @pytest.mark.parametrize(
     ("name", "component", "mechanism"),
-    [("hot-row", "ledger", Mechanism.LOCK), ("engine-slow-sync", "engine", Mechanism.COMMIT)],
+    [
+        ("hot-row", "ledger", Mechanism.LOCK),  # its host was full of other work
+        ("engine-slow-sync", "engine", Mechanism.COMMIT),
+        ("ledger-slow-sync", "ledger", Mechanism.COMMIT),
+        ("narrow-link", "network gateway-ledger", Mechanism.NETWORK),
+    ],
 )
-def test_what_sleeps_is_suspected_though_the_host_was_full_of_other_work(
-    name: str, component: str, mechanism: Mechanism
-) -> None:
+def test_what_sleeps_is_suspected(name: str, component: str, mechanism: Mechanism) -> None:
     """Orders waited there many times as long as for a processor."""
     found = weighed(Run.open(GOLDEN / name))
     assert (found.status, found.limit, found.limits[0].mechanism) == (Status.SUSPECTED, component, mechanism)
+
+
+def test_a_write_path_that_throughput_followed_is_proven_and_its_rivals_are_not_named() -> None:
+    found = verdict(Run.open(GOLDEN / "write-path-proven"))
+    assert (found.limit, found.status, found.limits[0].mechanism) == ("ledger", Status.PROVEN, Mechanism.COMMIT)
+    assert found.sentence.endswith("limits the cluster to 137 orders/s with shards=1, users=32.")
+    assert not any("Suspected as well" in doubt for doubt in found.doubt)
 
 
 def test_cpu_and_rate_of_a_real_run_fit_together() -> None:

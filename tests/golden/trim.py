@@ -21,15 +21,18 @@ from target_system.signals import METRICS
 
 SECOND_NS = 1_000_000_000
 ANALYSIS = Path(__file__).parents[2] / "analysis"
+TRACES = ("spans", "log_lines")
 MARGIN_NS = 2 * SECOND_NS
 """Scrapes kept on both sides of the measured seconds."""
 
 
-def trim(run: Run, folder: Path, name: str, windows: list[str], seconds: int) -> Path:
+def trim(run: Run, folder: Path, name: str, windows: list[str], seconds: int, traces: bool) -> Path:
     kept = [run.window(window) for window in windows]
     until = {window.name: window.measured_from_ns + seconds * SECOND_NS for window in kept}
     with RunWriter(folder, name) as writer:
         for table in TABLES:
+            if not (run.path / f"{table}.parquet").exists() or (table in TRACES and not traces):
+                continue
             rows = pd.read_parquet(run.path / f"{table}.parquet")
             rows = rows[rows["window"].isin(until)]
             writer.append(
@@ -58,7 +61,12 @@ def _cut(table: str, rows: pd.DataFrame, windows: list[Window], until: dict[str,
         case "windows":
             return rows.assign(measured_from_ns=first, measured_until_ns=last, ended_ns=last)
         case "acks":
-            return rows[(rows["answered_ns"] >= first) & (rows["intended_ns"] < last)]
+            inside = rows[(rows["answered_ns"] >= first) & (rows["intended_ns"] < last)]
+            return inside.assign(client_order_id="", order_id=0, sequence=0)  # large, and no analysis reads them
+        case "spans":
+            return rows[(rows["start_ns"] >= first) & (rows["end_ns"] < last)]
+        case "log_lines":
+            return rows[(rows["t_ns"] >= first) & (rows["t_ns"] < last)]
         case "latency":
             return rows[(rows["interval_start_ns"] >= first) & (rows["interval_start_ns"] < last)]
         case "series":
@@ -82,10 +90,11 @@ if __name__ == "__main__":
     parser.add_argument("--name", required=True)
     parser.add_argument("--windows", nargs="+", required=True)
     parser.add_argument("--seconds", type=int, required=True)
+    parser.add_argument("--traces", action="store_true", help="spans and log lines too")
     parser.add_argument("--from-s", type=float, default=0.0, help="of the measured part, for faults that came later")
     given = parser.parse_args()
     opened = Run.open(given.run)
     start_ns = opened.windows[0].measured_from_ns + round(given.from_s * SECOND_NS)
     if given.from_s:
         opened = opened.narrowed(start_ns, opened.windows[0].measured_until_ns)
-    print(trim(opened, given.folder, given.name, given.windows, given.seconds))
+    print(trim(opened, given.folder, given.name, given.windows, given.seconds, given.traces))
