@@ -271,7 +271,9 @@ def _doubt(best: Limit, findings: Sequence[Finding]) -> tuple[str, ...]:
     ]  # fmt: skip
     if rivals:
         said.append("Suspected as well: " + "; ".join(f.claim for f in rivals) + ".")
-    said += [f.doubt for f in mine if f.status in (Bearing.MISSING, Bearing.NOTED) and f.doubt]
+    known = ("order path",) if best.mechanism in WAITING else ()  # that orders wait without CPU is what was found
+    noted = [f for f in mine if f.status in (Bearing.MISSING, Bearing.NOTED) and f.component not in known]
+    said += [f.doubt for f in noted if f.doubt]
     if best.component == "gateway":
         said += [f"{f.claim}." for f in mine if f.mechanism is Mechanism.SCALING and f.status is Bearing.CLEARED]
     return tuple(dict.fromkeys(said))

@@ -70,9 +70,7 @@ class Trial:
                 Figure("not explained by the elasticities", self.proof.rest, ""),
             ),
             doubt="" if self.is_proven and not _crowded(self.proof) else _doubt(self),
-            next_step=f"Give {component} more of it: a fifth more gave {_gain(self.first)}."
-            if self.is_proven
-            else "Turn every lever (--prove=full) with more rounds, on a quiet machine.",
+            next_step=f"Give the {self.mechanism} of {component} more: a step more gave {_gain(self.first)}.",
         )
 
 
