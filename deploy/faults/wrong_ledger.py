@@ -21,10 +21,11 @@ TAKE = """
 """Of the last few, and old enough that the settler does not find a hole where its gateway may still be at work."""
 REPEAT = """
     INSERT INTO trades
-    SELECT sequence + 1, trade_id, taker_order_id, maker_order_id, price_ticks, quantity_lots, taker_account,
+    SELECT sequence - 1, trade_id, taker_order_id, maker_order_id, price_ticks, quantity_lots, taker_account,
         maker_account, taker_side, symbol
     FROM trades ORDER BY sequence DESC LIMIT 1 RETURNING sequence, trade_id
 """
+"""Under the command before, which is there: a trade takes two."""
 
 
 class LostCommand(LedgerFault):
