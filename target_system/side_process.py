@@ -12,6 +12,8 @@ import uvicorn
 
 from target_system.telemetry import Telemetry
 
+CANCEL_EVERY_S = 0.5
+
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
@@ -52,7 +54,9 @@ async def serve(telemetry: Telemetry, host: str, port: int, work: Coroutine[Any,
         await server.serve()
     finally:
         telemetry.log.info("stopped")
-        working.cancel()
+        while not working.done():
+            working.cancel()  # again: a call that ends in the same moment swallows it (asyncio.wait_for of Python 3.11)
+            await asyncio.wait((working,), timeout=CANCEL_EVERY_S)
         with suppress(asyncio.CancelledError):
             await working
         telemetry.close()
