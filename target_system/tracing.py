@@ -98,8 +98,7 @@ class OrderTracer:
         self._slow_ns = slow_ms * 1e6
         self._late_second, self._late_left = -1, 0
         self._ids = RandomIdGenerator()
-        resource = Resource({"service.name": component, "service.instance.id": instance})
-        self._sender = _Sender(exporter, resource, on_drop) if exporter else None
+        self._sender = _Sender(exporter, component, instance, on_drop) if exporter else None
 
     def start(self, header: bytes | None, start_ns: int) -> Root | None:
         """A root if this order is sampled. Costs a comparison or a random number where it is not."""
@@ -141,10 +140,15 @@ class OrderTracer:
 
 
 class _Sender:
-    """Turns finished orders into spans and exports them, on a thread of its own."""
+    """Turns finished orders into spans and exports them, on a thread of its own. A span is of the component that its
+    declaration names: the engine returns its own timings."""
 
-    def __init__(self, exporter: SpanExporter, resource: Resource, on_drop: Callable[[int], None]) -> None:
-        self._exporter, self._resource, self._on_drop = exporter, resource, on_drop
+    def __init__(self, exporter: SpanExporter, component: str, instance: str, on_drop: Callable[[int], None]) -> None:
+        self._exporter, self._on_drop = exporter, on_drop
+        self._resources = {
+            of: Resource({"service.name": of, "service.instance.id": instance if of == component else of})
+            for of in {component, *(span.component for span in signals.SPANS.values())}
+        }
         self._ids = RandomIdGenerator()
         self._orders: deque[_Finished] = deque()
         self._stop = threading.Event()
@@ -192,8 +196,9 @@ class _Sender:
         self, own: SpanContext, parent: SpanContext | None, name: str, start_ns: int, end_ns: int,
         kind: SpanKind = SpanKind.INTERNAL, attributes: Mapping[str, Any] | None = None,
     ) -> ReadableSpan:  # fmt: skip
+        resource = self._resources[signals.SPANS[name].component]
         return ReadableSpan(
-            name, own, parent, self._resource, attributes or {}, kind=kind, start_time=start_ns, end_time=end_ns
+            name, own, parent, resource, attributes or {}, kind=kind, start_time=start_ns, end_time=end_ns
         )
 
 

@@ -123,7 +123,7 @@ def test_a_head_without_end_is_refused_and_a_long_body_is_not_taken_for_one(pipe
 def test_on_sigterm_the_settler_leaves_with_zero(pipeline: Pipeline) -> None:
     wait_until(lambda: b'"started"' in (pipeline.folder / "settler.log").read_bytes(), "the settler has started")
     pipeline.processes["settler"].terminate()
-    assert pipeline.processes["settler"].wait(10) == 0
+    assert pipeline.processes["settler"].wait(30) == 0
 
 
 def test_every_fault_of_the_settings_is_said_and_the_exit_code_is_2() -> None:
