@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import LiteralString
 
 import psycopg
@@ -69,25 +69,29 @@ async def make_ledgers(site: Site) -> None:
 
 
 async def _execute(site: Site, shard: int, *statements: LiteralString) -> None:
-    async with await _connect(site, shard) as admin:
-        for statement in statements:
-            await admin.execute(statement)
+    await asyncio.to_thread(_run, site, shard, [sql.SQL(statement) for statement in statements])
 
 
 async def _make_roles(site: Site, shard: int) -> None:
-    async with await _connect(site, shard) as admin:
-        for role, rights in ((OWNER, "LOGIN"), (EXPORTER, "LOGIN IN ROLE pg_monitor")):
-            password = sql.Literal(site.secrets.password(role))
-            await admin.execute(
-                sql.SQL("CREATE ROLE {} {} PASSWORD {}").format(sql.Identifier(role), sql.SQL(rights), password)
-            )
-        await admin.execute("CREATE EXTENSION pg_stat_statements")
-        await admin.execute(f"CREATE DATABASE {LEDGER_TEMPLATE} OWNER {OWNER}")
+    rights = ((OWNER, "LOGIN"), (EXPORTER, "LOGIN IN ROLE pg_monitor"))
+    roles = [
+        sql.SQL("CREATE ROLE {} {} PASSWORD {}").format(
+            sql.Identifier(role), sql.SQL(right), sql.Literal(site.secrets.password(role))
+        )
+        for role, right in rights
+    ]
+    others = ("CREATE EXTENSION pg_stat_statements", f"CREATE DATABASE {LEDGER_TEMPLATE} OWNER {OWNER}")
+    await asyncio.to_thread(_run, site, shard, [*roles, *(sql.SQL(other) for other in others)])
 
 
-async def _connect(site: Site, shard: int) -> psycopg.AsyncConnection[tuple[object, ...]]:
+def _run(site: Site, shard: int, statements: Iterable[sql.SQL | sql.Composed]) -> None:
+    """In a thread of its own: on the supervisor's loop a connection now and then never heard Postgres' answer, and its
+    deadline did not end that (the suspicion: what closes a socket takes away the watcher of a new one's number).
+    """
     dsn = site.secrets.dsn(site.ports[f"ledger-{shard}"], ADMIN, "postgres")
-    return await psycopg.AsyncConnection.connect(dsn, autocommit=True, connect_timeout=CONNECT_DEADLINE_S)
+    with psycopg.connect(dsn, autocommit=True, connect_timeout=CONNECT_DEADLINE_S) as admin:
+        for statement in statements:
+            admin.execute(statement)
 
 
 async def step(title: str, command: list[str], unprivileged: bool = False) -> None:
