@@ -20,7 +20,7 @@ from deploy.faults.disk import parts_of
 from deploy.faults.fault import Fault
 from deploy.faults.network import Latency
 from deploy.faults.slow_sync import SlowSync
-from deploy.topology import Topology
+from deploy.topology import Topology, without_number
 
 STEP = 1.2
 """By what a capacity grows and shrinks: a fifth more, and as much less as a ratio."""
@@ -79,7 +79,7 @@ class Cpu:
     def set(self, cluster: Cluster, arm: Arm) -> float:
         wanted = self.cores * arm.factor
         for part in cluster.parts():
-            if part.name.rstrip("-0123456789") == self.component:
+            if without_number(part.name) == self.component:
                 cluster.set_cpu_quota(part.name, wanted)
         return wanted
 
@@ -209,7 +209,7 @@ def available(topology: Topology, standing: Sequence[Fault]) -> list[Lever]:
         match fault:
             case SlowSync():
                 parts = parts_of(topology, fault.part)
-                levers.append(Commit(parts[0].rstrip("-0123456789"), parts, fault.delay_ms))
+                levers.append(Commit(without_number(parts[0]), parts, fault.delay_ms))
             case Latency() if fault.latency_ms >= LINK_MS_MIN:
                 levers.append(Network(fault))
     return levers

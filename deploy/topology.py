@@ -367,6 +367,11 @@ class Topology(Section):
                 yield Fault((name, "cpuset"), f"is {cpuset}, this machine has cores 0 to {cores - 1}; use those")
 
 
+def without_number(name: str) -> str:
+    """The component of a part, or the link of a proxy: gateway-2 is one of gateway."""
+    return name.rstrip("-0123456789")
+
+
 def cores_of(cpuset: str) -> frozenset[int]:
     """`0-1,3` as {0, 1, 3}; ValueError where it is none."""
     if not re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", cpuset):

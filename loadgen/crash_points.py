@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.cluster import Cluster, EventKind
+from deploy.topology import without_number
 from loadgen.probe import NotAcknowledgedError
 from loadgen.siege import Outcome, Siege, TortureError, stubborn_topology
 
@@ -82,6 +83,5 @@ def hit_all(hits: int, directory: Path, scratch: Path, progress: Callable[[str],
 
 def deaths_of(cluster: Cluster, component: str, since_ns: int) -> int:
     return sum(
-        event.kind is EventKind.DIED and event.part.rstrip("-0123456789") == component
-        for event in cluster.events(since_ns)
+        event.kind is EventKind.DIED and without_number(event.part) == component for event in cluster.events(since_ns)
     )

@@ -25,7 +25,7 @@ from deploy.faults.network import Reset, Toxic
 from deploy.faults.redis_client import redis_of
 from deploy.faults.redis_flush import RedisFlush
 from deploy.install.tools import tool
-from deploy.topology import Topology
+from deploy.topology import Topology, without_number
 from loadgen.probe import NotAcknowledgedError, Probe
 from loadgen.siege import Outcome, Siege, TortureError, stubborn_topology
 from target_system.ledger.projection import WATERMARK
@@ -58,7 +58,7 @@ class Strike:
 
     @property
     def component(self) -> str:
-        return "network" if isinstance(self.fault, Toxic) else self.part.rstrip("-0123456789")
+        return "network" if isinstance(self.fault, Toxic) else without_number(self.part)
 
     def __str__(self) -> str:
         return " ".join([self.fault.kind, *map(str, self.fault.model_dump(exclude_defaults=True).values())])

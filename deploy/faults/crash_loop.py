@@ -11,9 +11,9 @@ from typing import Literal
 
 from deploy.cluster import Cluster, ClusterError
 from deploy.faults.fault import Fault
+from deploy.faults.meanwhile import meanwhile
 
 LOOK_EVERY_S = 0.2
-END_DEADLINE_S = 30.0
 
 
 class CrashLoop(Fault):
@@ -24,18 +24,10 @@ class CrashLoop(Fault):
 
     @contextmanager
     def applied(self, cluster: Cluster) -> Iterator[None]:
-        ended = threading.Event()
+        def kill(ended: threading.Event) -> None:
+            with contextlib.suppress(ClusterError):  # it is not there in this moment
+                cluster.signal(self.part, signal.SIGKILL, whole=True)
+            ended.wait(LOOK_EVERY_S)
 
-        def kill() -> None:
-            while not ended.is_set():
-                with contextlib.suppress(ClusterError):  # it is not there in this moment
-                    cluster.signal(self.part, signal.SIGKILL, whole=True)
-                ended.wait(LOOK_EVERY_S)
-
-        killing = threading.Thread(target=kill)
-        killing.start()
-        try:
+        with meanwhile(kill):
             yield
-        finally:
-            ended.set()
-            killing.join(END_DEADLINE_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deploy.faults.fault import Fault
-from deploy.topology import Topology
+from deploy.topology import Topology, without_number
 
 
 class DiskFault(Fault):
@@ -11,7 +11,7 @@ class DiskFault(Fault):
     """`ledger-2`; or `ledger`: all its shards."""
 
     def misfit(self, topology: Topology) -> str | None:
-        component = self.part.rstrip("-0123456789")
+        component = without_number(self.part)
         possible = {"engine": topology.engine.disk_faults, "ledger": topology.ledger.disk_faults}
         if component not in possible:
             return f"{self.part} keeps nothing on disk that could fail here; use engine or ledger-N"

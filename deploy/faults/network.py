@@ -17,7 +17,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from deploy.cluster import Cluster
 from deploy.faults.fault import ASK_DEADLINE_S, Fault, FaultError
-from deploy.topology import Link, Topology
+from deploy.topology import Link, Topology, without_number
 
 Stream = Annotated[
     Literal["upstream", "downstream"], Field(description="requests go upstream, answers come downstream")
@@ -57,7 +57,7 @@ class Toxic(Fault):
             _ask(cluster, "POST", f"/proxies/{proxy}/toxics/{kind}", {"attributes": attributes})
 
     def _proxies(self, cluster: Cluster) -> list[str]:
-        return [proxy for proxy in cluster.topology.proxies() if proxy.rstrip("-0123456789") == self.link]
+        return [proxy for proxy in cluster.topology.proxies() if without_number(proxy) == self.link]
 
 
 class Latency(Toxic):

@@ -13,8 +13,7 @@ from pydantic import PositiveInt
 
 from deploy.cluster import Cluster, ClusterError
 from deploy.faults.fault import Fault
-
-END_DEADLINE_S = 30.0
+from deploy.faults.meanwhile import meanwhile
 
 
 class Stutter(Fault):
@@ -27,21 +26,13 @@ class Stutter(Fault):
 
     @contextmanager
     def applied(self, cluster: Cluster) -> Iterator[None]:
-        ended = threading.Event()
+        def stutter(ended: threading.Event) -> None:
+            with contextlib.suppress(ClusterError):  # it is being restarted
+                cluster.signal(self.part, signal.SIGSTOP, whole=True)
+            ended.wait(self.stop_ms / 1000)
+            with contextlib.suppress(ClusterError):
+                cluster.signal(self.part, signal.SIGCONT, whole=True)
+            ended.wait(self.run_ms / 1000)
 
-        def stutter() -> None:
-            while not ended.is_set():
-                with contextlib.suppress(ClusterError):  # it is being restarted
-                    cluster.signal(self.part, signal.SIGSTOP, whole=True)
-                ended.wait(self.stop_ms / 1000)
-                with contextlib.suppress(ClusterError):
-                    cluster.signal(self.part, signal.SIGCONT, whole=True)
-                ended.wait(self.run_ms / 1000)
-
-        stuttering = threading.Thread(target=stutter)
-        stuttering.start()
-        try:
+        with meanwhile(stutter):
             yield
-        finally:
-            ended.set()
-            stuttering.join(END_DEADLINE_S)

@@ -10,11 +10,11 @@ from typing import Literal
 
 from deploy.cluster import Cluster
 from deploy.faults.fault import Fault
+from deploy.faults.meanwhile import meanwhile
 from deploy.faults.redis_client import redis_of
 from target_system.ledger.projection import book_key, position_key
 
 WRITE_EVERY_S = 0.02
-END_DEADLINE_S = 30.0
 
 
 class WrongPosition(Fault):
@@ -41,7 +41,7 @@ class CrossedBook(Fault):
 
     @contextmanager
     def applied(self, cluster: Cluster) -> Iterator[None]:
-        symbol, ended = cluster.topology.symbols[0], threading.Event()
+        symbol = cluster.topology.symbols[0]
         level = {"quantity_lots": 1, "orders": 1}
         book = {
             "symbol": symbol, "sequence": 0, "bids": [{"price_ticks": 11, **level}],
@@ -49,15 +49,12 @@ class CrossedBook(Fault):
         }  # fmt: skip
         with redis_of(cluster) as client:
 
-            def write() -> None:
-                while not ended.wait(WRITE_EVERY_S):
+            def write(ended: threading.Event) -> None:
+                if not ended.wait(WRITE_EVERY_S):
                     client.set(book_key(symbol), json.dumps(book))
 
-            writing = threading.Thread(target=write)
-            writing.start()
             try:
-                yield
+                with meanwhile(write):
+                    yield
             finally:
-                ended.set()
-                writing.join(END_DEADLINE_S)
                 client.delete(book_key(symbol))  # the settler writes all books anew where one is missing

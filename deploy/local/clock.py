@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from pathlib import Path
 
-from deploy.local.preloaded import library
+from deploy.local import preloaded
 from deploy.local.site import Layout
 
 SOURCE = Path(__file__).with_name("clock_faults.c")
@@ -19,13 +18,8 @@ def control_of(layout: Layout, part: str) -> Path:
 
 
 def environment(control: Path) -> dict[str, str]:
-    return {"LD_PRELOAD": str(library(SOURCE)), "CLOCK_FAULTS_CONTROL": str(control)}
+    return {"LD_PRELOAD": str(preloaded.library(SOURCE)), "CLOCK_FAULTS_CONTROL": str(control)}
 
 
 def tell(control: Path, ahead_ns: int) -> None:
-    """In place: processes have the file mapped."""
-    handle = os.open(control, os.O_WRONLY)
-    try:
-        os.pwrite(handle, CONTROL.pack(ahead_ns), 0)
-    finally:
-        os.close(handle)
+    preloaded.tell(control, CONTROL.pack(ahead_ns))

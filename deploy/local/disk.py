@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from deploy.local.preloaded import library
+from deploy.local import preloaded
 from deploy.local.spec import PartSpec
 
 SOURCE = Path(__file__).with_name("disk_faults.c")
@@ -16,7 +15,11 @@ CONTROL = struct.Struct("=QQ")  # nanoseconds by which a sync takes longer, 1 wh
 
 def environment(control: Path, root: Path) -> dict[str, str]:
     """For a part whose files lie below `root`."""
-    return {"LD_PRELOAD": str(library(SOURCE)), "DISK_FAULTS_CONTROL": str(control), "DISK_FAULTS_ROOT": str(root)}
+    return {
+        "LD_PRELOAD": str(preloaded.library(SOURCE)),
+        "DISK_FAULTS_CONTROL": str(control),
+        "DISK_FAULTS_ROOT": str(root),
+    }
 
 
 def mend(specs: Iterable[PartSpec]) -> None:
@@ -27,9 +30,4 @@ def mend(specs: Iterable[PartSpec]) -> None:
 
 
 def tell(control: Path, sync_delay_ns: int, is_full: bool) -> None:
-    """In place: processes have the file mapped, and one that shrinks below them would kill them."""
-    handle = os.open(control, os.O_WRONLY | os.O_CREAT, 0o644)
-    try:
-        os.pwrite(handle, CONTROL.pack(sync_delay_ns, is_full), 0)
-    finally:
-        os.close(handle)
+    preloaded.tell(control, CONTROL.pack(sync_delay_ns, is_full))

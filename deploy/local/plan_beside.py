@@ -15,6 +15,7 @@ from deploy.local.rules import rule_files, scaled
 from deploy.local.site import EXPORTER, Site
 from deploy.local.spec import Alive, Layer, PartSpec, Ready
 from deploy.render import render
+from deploy.topology import without_number
 
 GROUP = "observability"
 GO_COLLECTS_SELDOM = {"GOGC": "400", "GOMEMLIMIT": "512MiB"}
@@ -358,7 +359,7 @@ def _beside(
 ) -> PartSpec:
     return PartSpec(
         name=name,
-        component=name.rstrip("-0123456789"),
+        component=without_number(name),
         layer=layer,
         command=command,
         ready=ready,

@@ -14,7 +14,7 @@ from deploy.local.cpu_groups import Limit
 from deploy.local.site import POSTGRES_PROGRAMS, Site
 from deploy.local.spec import Alive, Layer, PartSpec, Ready
 from deploy.render import render
-from deploy.topology import Bounded, PathComponent, Restarts
+from deploy.topology import Bounded, PathComponent, Restarts, without_number
 
 HOST = "127.0.0.1"
 RECOVERY_DEADLINE_S = 120.0  # after a crash with much to replay
@@ -235,7 +235,7 @@ def _ours(
     site: Site, name: str, module: str, ready: str, wanted: PathComponent, environment: Mapping[str, str]
 ) -> PartSpec:
     """A component that runs from this checkout, told where the others are; instance n of them is called component-n."""
-    port, component = site.ports[name], name.rstrip("-0123456789")
+    port, component = site.ports[name], without_number(name)
     prefix = component.replace("-", "_").upper()
     return PartSpec(
         name=name,
