@@ -19,7 +19,8 @@ from scipy import stats
 
 from analysis.finding import Interval
 from analysis.measured import ORDER, orders_by_second
-from loadgen.record import Run, RunError, Window
+from loadgen.manifest import RunError
+from loadgen.record import Run, Window
 
 FALSE_ALARMS = 0.05
 """Of a whole comparison of two runs that do not differ."""

@@ -13,7 +13,8 @@ from typing import Any
 from analysis import change
 from analysis.change import ComparisonError
 from analysis.measured import Configuration, configurations, latency
-from loadgen.record import DIFFERENCES, Run, RunError
+from loadgen.manifest import RunError
+from loadgen.record import DIFFERENCES, Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from loadgen.record import Run, RunError
+from loadgen.manifest import RunError
+from loadgen.record import Run
 from target_system import signals
 
 SLOWEST = "slowest"

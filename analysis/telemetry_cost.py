@@ -17,7 +17,8 @@ from analysis.finding import Interval
 from analysis.measured import Configuration, configurations
 from analysis.saturation import CPU, Load, loads
 from analysis.series import counter
-from loadgen.record import Run, RunError, Window
+from loadgen.manifest import RunError
+from loadgen.record import Run, Window
 
 PARAMETER = "gateways.signals"
 OFF, ALL = "none", "all"

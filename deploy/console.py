@@ -41,10 +41,10 @@ class Exit(IntEnum):
 ERRORS = {
     ("deploy.topology", "TopologyError"): Exit.BAD_INPUT,
     ("loadgen.campaign", "CampaignError"): Exit.BAD_INPUT,
-    ("loadgen.record", "RunError"): Exit.BAD_INPUT,
+    ("loadgen.manifest", "RunError"): Exit.BAD_INPUT,
     ("analysis.change", "ComparisonError"): Exit.BAD_INPUT,
     ("analysis.calibration", "PredictionError"): Exit.BAD_INPUT,
-    ("loadgen.record", "DamagedRunError"): Exit.CHECK_FAILED,
+    ("loadgen.manifest", "DamagedRunError"): Exit.CHECK_FAILED,
     ("loadgen.seal", "RunNotWrittenError"): Exit.CHECK_FAILED,
     ("loadgen.generator", "GeneratorError"): Exit.CHECK_FAILED,
     ("loadgen.collect", "CollectError"): Exit.CHECK_FAILED,

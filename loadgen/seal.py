@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loadgen.layout import FILES, FORMAT, MANIFEST, TABLES
-from loadgen.record import manifest_digest, sha256_of
+from loadgen.manifest import manifest_digest, sha256_of
 
 ROOM_BYTES = 64 * 1024**2
 """Less free space than this is refused before anything is measured."""

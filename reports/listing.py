@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loadgen.layout import MANIFEST
-from loadgen.record import DamagedRunError, Run, RunError
+from loadgen.manifest import DamagedRunError, RunError
+from loadgen.record import Run
 
 UNREPORTED = "–"
 

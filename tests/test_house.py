@@ -27,12 +27,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "alerts": ("target_system", "deploy", "loadgen"),
     "analysis": (
         "loadgen.record",
+        "loadgen.manifest",
         "loadgen.knee",
         "loadgen.popularity",
         "deploy.topology",
         "target_system.signals",
     ),
-    "reports": ("analysis", "loadgen.record", "loadgen.layout", "deploy.console"),
+    "reports": ("analysis", "loadgen.record", "loadgen.manifest", "loadgen.layout", "deploy.console"),
     "lab": ("target_system", "deploy", "loadgen", "dashboards", "alerts", "analysis", "reports"),
 }
 """Room → what it may import of the others. `deploy.console` is how every room's commands speak;

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from analysis.story import SLOWEST, story
-from loadgen.record import Run, RunError
+from loadgen.manifest import RunError
+from loadgen.record import Run
 from reports.waterfall import waterfall
 from tests.loadgen.synthetic import write_run
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from analysis.telemetry_cost import OFF, PARAMETER, SETTINGS, telemetry_cost
-from loadgen.record import Run, RunError, Window
+from loadgen.manifest import RunError
+from loadgen.record import Run, Window
 from tests.analysis.runs import gateway_bound
 from tests.loadgen.synthetic import Series, write_run
 

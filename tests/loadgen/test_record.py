@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from loadgen.record import DamagedRunError, Run, RunError
+from loadgen.manifest import DamagedRunError, RunError
+from loadgen.record import Run
 from loadgen.seal import RunNotWrittenError, RunWriter
 from tests.loadgen.synthetic import Series, write_run
 

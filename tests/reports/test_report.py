@@ -12,7 +12,8 @@ from urllib.parse import unquote
 import pytest
 
 from analysis.bottleneck import verdict
-from loadgen.record import Invalidity, Run, sha256_of
+from loadgen.manifest import sha256_of
+from loadgen.record import Invalidity, Run
 from reports.closing import closing_lines, configurations
 from reports.report import write
 from tests.analysis.runs import gateway_bound
