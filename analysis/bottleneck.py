@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from analysis.answers import answers
 from analysis.connections import connections
 from analysis.demand import demand
 from analysis.drift import drift
@@ -36,7 +37,7 @@ from loadgen.record import Run
 
 ANALYSES: tuple[Callable[[Run], list[Finding]], ...] = (
     validity, throttle, saturation, skew, demand, residence, waits, wal, statements, connections, redis_work, run_queue,
-    memory, scaling, load, drift, slo, interventions,
+    answers, memory, scaling, load, drift, slo, interventions,
 )  # fmt: skip
 PROCESSOR = (Mechanism.CPU, Mechanism.QUOTA, Mechanism.SKEW, Mechanism.SLOW_COMMAND)
 WAITING = (

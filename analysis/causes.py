@@ -1,18 +1,19 @@
 """Why a stage holds orders: the part that does the work itself, what it sleeps on, or the way to it.
 
-Told apart by what the part at the other end says of its own time: what a gateway waits longer than the engine works and
-syncs was spent on the network between them.
+Told apart by what the part at the other end says of its own time, and by how soon it answers when it is asked past the
+network's proxies: what a gateway waits longer than the engine works, syncs or keeps silent passed between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.finding import Figure, Mechanism
+from analysis.finding import Figure, Mechanism, in_words
 from analysis.measured import Configuration
+from analysis.memo import remembered
 from analysis.series import counter
 from loadgen.record import Run
 
@@ -20,6 +21,7 @@ OWN = 0.5
 """Share of a stage that the part's own time explains, from which on the part is meant and not the way to it."""
 COMMITS_A_WAIT = 1.5
 """A record that comes while a sync is under way waits for the rest of that one and for its own."""
+ASKED, ANSWER_SECONDS = "cluster_asked_total", "cluster_answer_seconds_total"
 ANSWERING = 0.2
 """Commands that Redis carried out for each order, below which it is Redis that does not answer."""
 
@@ -30,6 +32,31 @@ class Cause:
     mechanism: Mechanism
     why: str = ""
     evidence: tuple[Figure, ...] = ()
+
+
+@remembered
+def answer_ms(run: Run, configuration: Configuration, component: str) -> float | None:
+    """Mean over the questions of all its instances; None where nobody asked."""
+    asked = answered_s = 0.0
+    for window in configuration.windows:
+        questions, seconds = (counter(run, metric, window, component) for metric in (ASKED, ANSWER_SECONDS))
+        if questions is not None and seconds is not None:
+            asked, answered_s = asked + float(questions.sum()), answered_s + float(seconds.sum())
+    return 1e3 * answered_s / asked if asked else None
+
+
+def silence(run: Run, configuration: Configuration, components: Iterable[str], held_ms: float) -> Cause | None:
+    """The first of these that, asked directly, keeps silent long enough to explain the time an order is held."""
+    for component in components:
+        took_ms = answer_ms(run, configuration, component)
+        if took_ms is not None and took_ms >= OWN * held_ms:
+            return Cause(
+                component,
+                Mechanism.RESPONSE,
+                f"and {in_words(component)} took {took_ms:.1f} ms to answer when asked directly",
+                (Figure(f"answer of {in_words(component)} to a question", took_ms, "ms"),),
+            )
+    return None
 
 
 def of_engine(run: Run, configuration: Configuration, stage_ms: float, per_s: float) -> Cause:

@@ -6,11 +6,11 @@ The stages are timed inside the gateway, so where its event loop is full each of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.causes import CAUSES, OWN, Cause
+from analysis.causes import CAUSES, OWN, Cause, answer_ms, silence
 from analysis.finding import Bearing, Figure, Finding, Mechanism, in_words, percent
 from analysis.measured import Configuration, configurations, latency
 from analysis.memo import remembered
@@ -23,7 +23,7 @@ COMPONENT_OF = {"validate": "gateway", "engine": "engine", "ledger": "ledger", "
 LOOP_LAG = "gateway_event_loop_lag_seconds"
 QUEUE = "haproxy_backend_current_queue"
 TURNS = 6
-"""An order needs the event loop about so often; each time it is late by the loop's lag."""
+"""An order needs the event loop about so often; each time late by its lag. For runs in which no part was asked."""
 DOMINANT = 0.5
 """A stage that holds an order for half of its latency or more is a suspect."""
 
@@ -85,7 +85,10 @@ def _stage(run: Run, configuration: Configuration, time: Residence, stage: str) 
     dominant = share >= DOMINANT
     cause = Cause(COMPONENT_OF[stage], Mechanism.RESPONSE)
     if dominant:
-        cause = CAUSES[stage](run, configuration, time.stages_ms[stage], configuration.orders_per_s.value)
+        held_ms = time.stages_ms[stage]
+        cause = silence(run, configuration, ("gateway", COMPONENT_OF[stage]), held_ms) or CAUSES[stage](
+            run, configuration, held_ms, configuration.orders_per_s.value
+        )
     claim = f"An order spends {percent(share)} of its {time.whole_ms:.1f} ms in the {stage} stage"
     return Finding(
         claim=f"{claim}, {cause.why}" if cause.why else claim,
@@ -110,32 +113,38 @@ def _elsewhere(run: Run, configuration: Configuration, time: Residence) -> list[
     share = time.elsewhere_ms / time.whole_ms
     if share < DOMINANT:
         return []
-    queued = mean_of(run, configuration, QUEUE) or 0.0
-    queued_ms = 1e3 * queued / max(configuration.orders_per_s.value * configuration.commands_per_order, 1e-9)
-    lag_ms = time.loop_lag_ms or 0.0
-    if queued_ms > OWN * time.elsewhere_ms:
-        component, mechanism, why = "gateway", Mechanism.POOL, f"{queued:.1f} orders in HAProxy's queue for a gateway"
-    elif TURNS * lag_ms > OWN * time.elsewhere_ms:
-        component, mechanism, why = "gateway", Mechanism.RESPONSE, f"the event loop {lag_ms:.1f} ms late"
-    else:
-        component, mechanism = "network haproxy-gateway", Mechanism.NETWORK
-        why = f"HAProxy's queue short and the event loop {lag_ms:.1f} ms late"
+    cause = _cause_elsewhere(run, configuration, time)
+    where = f"{percent(share)} of its {time.whole_ms:.1f} ms outside the gateways' stages"
     return [
         Finding(
-            claim=f"An order spends {percent(share)} of its {time.whole_ms:.1f} ms outside the gateways' stages, {why}",
-            component=component,
-            mechanism=mechanism,
+            claim=f"An order spends {where}, {cause.why}",
+            component=cause.component,
+            mechanism=cause.mechanism,
             status=Bearing.SUSPECTED,
             configuration=configuration.name,
-            evidence=(
-                Figure("outside the gateways' stages", time.elsewhere_ms, "ms an order"),
-                Figure("event loop of a gateway late by", lag_ms, "ms"),
-                Figure("orders in HAProxy's queue", queued, "orders"),
-            ),
+            evidence=(Figure("outside the gateways' stages", time.elsewhere_ms, "ms an order"), *cause.evidence),
             doubt="The network between clients and HAProxy is in it too, and so is a generator that is late itself.",
             next_step="Trace slow orders (`lab trace slowest`) and see between which spans the time passes.",
         )
     ]
+
+
+def _cause_elsewhere(run: Run, configuration: Configuration, time: Residence) -> Cause:
+    queued = mean_of(run, configuration, QUEUE) or 0.0
+    queued_ms = 1e3 * queued / max(configuration.orders_per_s.value * configuration.commands_per_order, 1e-9)
+    lag_ms = time.loop_lag_ms or 0.0
+    figures = (
+        Figure("event loop of a gateway late by", lag_ms, "ms"),
+        Figure("orders in HAProxy's queue", queued, "orders"),
+    )
+    if silent := silence(run, configuration, ("haproxy", "gateway"), time.elsewhere_ms):
+        return replace(silent, evidence=(*silent.evidence, *figures))
+    if queued_ms > OWN * time.elsewhere_ms:
+        return Cause("gateway", Mechanism.POOL, f"{queued:.1f} orders in HAProxy's queue for a gateway", figures)
+    if answer_ms(run, configuration, "gateway") is None and TURNS * lag_ms > OWN * time.elsewhere_ms:
+        return Cause("gateway", Mechanism.RESPONSE, f"the event loop {lag_ms:.1f} ms late", figures)
+    why = f"HAProxy's queue short and the event loop {lag_ms:.1f} ms late"
+    return Cause("network haproxy-gateway", Mechanism.NETWORK, why, figures)
 
 
 TIMED_IN_THE_GATEWAY = (

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.finding import Bearing, Figure, Finding, Mechanism, percent
+from analysis.causes import Cause, silence
+from analysis.finding import Bearing, Figure, Finding, Mechanism, in_words, percent
 from analysis.measured import Configuration, configurations
 from analysis.residence import DOMINANT, STAGE, TIMED_IN_THE_GATEWAY, Residence, mean_of, residence_of
 from analysis.series import counter, increase, samples_of
@@ -68,7 +69,7 @@ def waits(run: Run) -> list[Finding]:
         if not configuration.orders:
             found += _stuck(configuration, waits_of(run, configuration))
         elif time is not None and "ledger" in time.stages_ms:
-            found.append(_ledger(configuration, time, waits_of(run, configuration)))
+            found.append(_ledger(run, configuration, time))
     return found
 
 
@@ -126,21 +127,33 @@ def rate_of(run: Run, configuration: Configuration, metric: str, **labels: str) 
     return float(np.mean(np.concatenate(found))) if found else None
 
 
-def _ledger(configuration: Configuration, time: Residence, seen: Waits) -> Finding:
+def _ledger(run: Run, configuration: Configuration, time: Residence) -> Finding:
+    seen = waits_of(run, configuration)
     share = time.share("ledger")
     dominant = share >= DOMINANT
     claim = f"An order spends {percent(share)} of its {time.whole_ms:.1f} ms in the ledger stage"
-    mechanism, why, next_step = _mechanism(seen)
+    cause, next_step = _cause(run, configuration, time.stages_ms["ledger"], seen)
     return Finding(
-        claim=f"{claim}, {why}" if dominant else claim,
-        component="network gateway-ledger" if dominant and mechanism is Mechanism.NETWORK else "ledger",
-        mechanism=mechanism if dominant else Mechanism.COMMIT,
+        claim=f"{claim}, {cause.why}" if dominant else claim,
+        component=cause.component if dominant else "ledger",
+        mechanism=cause.mechanism if dominant else Mechanism.COMMIT,
         status=Bearing.SUSPECTED if dominant else Bearing.CLEARED,
         configuration=configuration.name,
-        evidence=_evidence(time, seen),
+        evidence=(*_evidence(time, seen), *cause.evidence),
         doubt=TIMED_IN_THE_GATEWAY if dominant else "",
         next_step=next_step if dominant else "",
     )
+
+
+def _cause(run: Run, configuration: Configuration, stage_ms: float, seen: Waits) -> tuple[Cause, str]:
+    if silent := silence(run, configuration, ("gateway", "ledger"), stage_ms):
+        return (
+            silent,
+            f"See what {in_words(silent.component)} did while it did not answer: its log, its stack.",
+        )
+    mechanism, why, next_step = _mechanism(seen)
+    component = "network gateway-ledger" if mechanism is Mechanism.NETWORK else "ledger"
+    return Cause(component, mechanism, why), next_step
 
 
 def _mechanism(seen: Waits) -> tuple[Mechanism, str, str]:

@@ -37,6 +37,8 @@ class Account:
     quota_cores: float | None = None
     restarts: int = 0
     is_up: bool = True
+    asked: int = 0
+    answer_s: float = 0.0
 
 
 def pids_of(account: Account, groups: CpuGroups) -> list[int]:
@@ -100,6 +102,8 @@ class ClusterCollector(Collector):
             "cluster_memory_bytes": memory_bytes(pids),
             "cluster_restarts_total": account.restarts,
         }
+        if account.asked:
+            values |= {"cluster_asked_total": account.asked, "cluster_answer_seconds_total": account.answer_s}
         if account.quota_cores is not None:
             values |= {
                 "cluster_cpu_quota_cores": account.quota_cores,

@@ -21,7 +21,7 @@ from deploy.local.spec import PartSpec
 from deploy.local.status import ClusterEvent, EventKind, PartState
 
 POLL_S = 0.02
-WATCH_EVERY_S = 1.0
+WATCH_EVERY_S = 0.5
 INSIST_S = 2.0
 LOG_END_LINES = 20
 LOG_END_BYTES = 8_192
@@ -42,6 +42,7 @@ class Process:
         self.said = ""
         self.pid: int | None = None
         self.cpu_quota_cores = spec.limit.cores
+        self.asked, self.answer_s = 0, 0.0
         self._groups, self._report = groups, report
         self._process: asyncio.subprocess.Process | None = None
         self._keepers: list[asyncio.Task[None]] = []
@@ -142,7 +143,7 @@ class Process:
         heard = time.monotonic()
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
-            if self.state not in (PartState.UP, PartState.HUNG) or await lives(self.spec.alive):
+            if self.state not in (PartState.UP, PartState.HUNG) or await self._answers():
                 if self.state is PartState.HUNG:
                     self.state = PartState.UP
                     self._tell(EventKind.ANSWERS, f"after {time.monotonic() - heard:.1f} s of silence", "")
@@ -152,6 +153,14 @@ class Process:
                 self._tell(EventKind.HUNG, f"no answer for {policy.hung_after_s:g} s", self.log_end())
                 if policy.hung_restart:
                     self.send(signal.SIGKILL, whole=True)
+
+    async def _answers(self) -> bool:
+        """Whether it lives, and how long it takes to say so: asked past every proxy, so only the part can be slow."""
+        began = time.monotonic()
+        it_lives = await lives(self.spec.alive)
+        self.asked += 1
+        self.answer_s += time.monotonic() - began
+        return it_lives
 
     async def _end(self, signum: signal.Signals, grace_s: float) -> None:
         """Ask, then insist, then force; Postgres takes its shared memory along as long as it is not forced."""

@@ -260,9 +260,17 @@ class Supervisor:
 
 def account_of(process: Process) -> Account:
     spec = process.spec
-    is_up = process.state is PartState.UP
-    quota = process.cpu_quota_cores
-    return Account(spec.component, spec.name, spec.cpu_group, process.pid, quota, process.restarts, is_up)
+    return Account(
+        component=spec.component,
+        instance=spec.name,
+        group=spec.cpu_group,
+        pid=process.pid,
+        quota_cores=process.cpu_quota_cores,
+        restarts=process.restarts,
+        is_up=process.state is PartState.UP,
+        asked=process.asked,
+        answer_s=process.answer_s,
+    )
 
 
 async def run(layout: Layout, lifeline: int) -> None:
