@@ -25,7 +25,7 @@ from target_system.histogram import HistogramFamily
 from target_system.signals import MetricType
 
 LOG_LINES_MAX = 20_000
-LOG_WRITE_EVERY_S = 0.05
+LOG_WRITE_EVERY_S = 0.25
 LAG_TIMER_S = 0.02
 ORDER_FIELDS = frozenset(signals.LOG_EVENTS["order"].fields)
 

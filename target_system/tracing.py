@@ -31,7 +31,7 @@ TRACE_PARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 ORDERS_MAX = 500
 """Finished orders that wait for the thread: some 5,000 spans."""
 ORDERS_A_REQUEST = 50
-EXPORT_EVERY_S = 1.0
+EXPORT_EVERY_S = 2.0
 EXPORT_DEADLINE_S = 2.0
 FAILED = 500
 LATE_PER_S = 10
