@@ -69,7 +69,7 @@ def exit_codes() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        say("stopped by Ctrl-C before there was anything to seal; nothing is left running", style="red")
+        say("stopped by Ctrl-C; nothing is left running", style="red")
         raise typer.Exit(Exit.ABORTED) from None
     except Exception as error:
         code = ERRORS.get((type(error).__module__, type(error).__name__))

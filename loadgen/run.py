@@ -1,14 +1,17 @@
 """From a campaign to a sealed run: for each window renew the cluster, warm up, load, collect, reconcile; then seal.
 
 Ctrl-C during a window cuts it short; what there is, is collected, reconciled and sealed as aborted, and everything
-stops. A second Ctrl-C gives up at once and leaves no run. A part of the cluster that dies ends nothing: its death and
-its restart are among the run's events, and the reconciliation says whether a promise was broken.
+stops. A second Ctrl-C gives up at once and leaves no run; while a run is being sealed it does nothing. A part of the
+cluster that dies ends nothing: its death and its restart are among the run's events, and the reconciliation says
+whether a promise was broken.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -76,8 +79,24 @@ def run_campaign(
         )  # fmt: skip
         status = run.through(len(plan))
         writer.write("machine.json", asdict(facts))
-        run.close()
-        return writer.seal(status)
+        with uninterrupted():
+            run.close()
+            sealed = writer.seal(status)
+    progress(f"sealed: {sealed}")
+    return sealed
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C does nothing meanwhile: what was measured for minutes is not thrown away in its last second."""
+    if threading.current_thread() is not threading.main_thread():  # then nobody interrupts it
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

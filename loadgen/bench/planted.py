@@ -12,10 +12,14 @@ from typing import Any
 
 from deploy.faults.cpu_hog import CpuHog
 from deploy.faults.cpu_quota import CpuQuota
+from deploy.faults.failing_rows import FailingRows
 from deploy.faults.fault import Fault
+from deploy.faults.fd_limit import FdLimit
 from deploy.faults.freeze import Freeze
 from deploy.faults.hot_row import HotRow
-from deploy.faults.network import Bandwidth, Latency
+from deploy.faults.idle_connections import IdleConnections
+from deploy.faults.network import Bandwidth, Latency, Timeout
+from deploy.faults.redis_memory import RedisMemory
 from deploy.faults.slow_sync import SlowSync
 from deploy.faults.small_pool import SmallPool
 from deploy.faults.stutter import Stutter
@@ -136,11 +140,38 @@ HELD_OUT = frozenset({
     ("haproxy", "response time"), ("network haproxy-gateway", "network delay"), ("host", "CPU"),
     ("haproxy", "CPU quota"), ("engine", "CPU quota"), ("redis", "CPU quota"),
 })  # fmt: skip
-BY_NAME: Mapping[str, Case] = {case.name: case for case in CASES}
+
+
+def _strange(name: str, truths: tuple[tuple[str, str], ...], *plants: Fault) -> Case:
+    return Case(f"strange_{name}", truths, (plants,))
+
+
+STRANGE: tuple[Case, ...] = (
+    _strange("narrow_engine_link", _network("gateway-engine"),
+             Bandwidth(link="gateway-engine", stream="upstream", kilobytes_per_s=12)),
+    _strange("silent_redis_link", _network("gateway-redis"), Timeout(link="gateway-redis")),
+    _strange("engine_hog", _one("engine", "CPU quota"), CpuHog(part="engine")),
+    _strange("ledger_hog", _one("ledger", "CPU quota"), CpuHog(part="ledger-1", processes=3)),
+    _strange("redis_hog", _one("redis", "CPU quota"), CpuHog(part="redis", processes=2)),
+    _strange("haproxy_hog", _one("haproxy", "CPU quota"), CpuHog(part="haproxy", processes=2)),
+    _strange("refused_rows", _one("ledger", "locks"), FailingRows(share=0.1)),
+    _strange("redis_memory", _one("redis", "memory"), RedisMemory(max_kb=100)),
+    _strange("no_descriptors", _one("gateway", "connections"), FdLimit(part="gateway-1", descriptors=0)),
+    _strange("trades_lock", _one("ledger", "locks"), TableLock(table="trades")),
+    _strange("frozen_haproxy", _one("haproxy", "response time"), Freeze(part="haproxy")),
+    _strange("both_disks", (("ledger", "commit path"), ("engine", "commit path")),
+             SlowSync(part="ledger-1", delay_ms=15), SlowSync(part="engine", delay_ms=15)),
+    _strange("settler_stutter", (), Stutter(part="settler", stop_ms=400, run_ms=200)),
+    _strange("idle_connections", (), IdleConnections(count=20)),
+)  # fmt: skip
+"""Limits that are no part of the benchmark and on which nothing was ever tuned; the last two limit nobody."""
+BY_NAME: Mapping[str, Case] = {case.name: case for case in (*CASES, *STRANGE)}
 
 
 def chosen(names: list[str]) -> list[Case]:
-    """Those of these names, or all. Raises ValueError naming what is unknown."""
+    """Those of these names, or the benchmark's; `strange`: all of STRANGE. Raises ValueError naming what is unknown."""
+    if names == ["strange"]:
+        return list(STRANGE)
     if unknown := [name for name in names if name not in BY_NAME]:
-        raise ValueError(f"--cases names {', '.join(unknown)}; use some of {', '.join(BY_NAME)}")
+        raise ValueError(f"--cases names {', '.join(unknown)}; use strange or some of {', '.join(BY_NAME)}")
     return [BY_NAME[name] for name in names] or list(CASES)

@@ -14,7 +14,7 @@ import pytest
 from deploy.cluster import Cluster
 from loadgen.campaign import Campaign
 from loadgen.record import Run
-from loadgen.run import run_campaign
+from loadgen.run import run_campaign, uninterrupted
 
 ROOT = Path(__file__).parents[2]
 CAMPAIGN = """\
@@ -89,6 +89,13 @@ def test_a_gateway_killed_under_load_is_among_the_events_and_no_acknowledged_ord
 
 
 @pytest.mark.slow
+def test_ctrl_c_is_not_heard_while_a_run_is_sealed_and_is_heard_again_afterwards() -> None:
+    with uninterrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
 def test_ctrl_c_seals_what_there_is_as_aborted_and_leaves_nothing_running(tmp_path: Path) -> None:
     yaml = tmp_path / "tiny.yaml"
     yaml.write_text(CAMPAIGN.format(duration_s=60))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loadgen.bench.locator import PLANTED_S, SESSION_MAX, campaign, segments, sessions
-from loadgen.bench.planted import CASES, HELD_OUT, SEVERITIES, chosen
+from loadgen.bench.planted import CASES, HELD_OUT, SEVERITIES, STRANGE, chosen
 
 EVERY = range(SEVERITIES)
 
@@ -20,6 +20,13 @@ def test_every_session_is_a_sound_campaign_and_each_case_is_planted_in_each_of_i
     planted = [(case.name, severity) for session in planned for case, severity in session.plants]
     assert len(planted) == len(set(planted)) == sum(len(case.severities) for case in CASES)
     assert {session.setting.name for session in planned if session.parts} >= {"starved", "healthy_6_usual"}
+
+
+def test_the_strange_cases_are_sound_and_no_part_of_the_benchmark() -> None:
+    planned = sessions(chosen(["strange"]), [SEVERITIES // 2], seed=1, parts=3)
+    assert [problem for session in planned for problem in campaign(session, 1).problems()] == []
+    assert sum(len(session.plants) for session in planned) == len(STRANGE) >= 10
+    assert not {case.name for case in STRANGE} & {case.name for case in chosen([])}
 
 
 def test_a_run_tells_which_case_stood_in_it_when_and_what_was_calm_before_and_after() -> None:
