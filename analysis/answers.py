@@ -6,7 +6,7 @@ and answers at once is not the component but the way to it.
 
 from __future__ import annotations
 
-from analysis.causes import answer_ms
+from analysis.causes import SILENT_MS, answer_ms
 from analysis.finding import Bearing, Figure, Finding, Mechanism, in_words, percent
 from analysis.measured import Configuration, configurations
 from analysis.residence import DOMINANT, residence_of
@@ -30,7 +30,7 @@ def answers(run: Run) -> list[Finding]:
 
 def _finding(configuration: Configuration, component: str, took_ms: float, whole_ms: float) -> Finding:
     share = took_ms / whole_ms
-    is_slow = share >= DOMINANT
+    is_slow = share >= DOMINANT and took_ms >= SILENT_MS
     name = in_words(component)
     return Finding(
         claim=f"{name[0].upper()}{name[1:]} answered after {took_ms:.1f} ms, {percent(share)} of an order's time",

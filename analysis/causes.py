@@ -22,6 +22,8 @@ OWN = 0.5
 COMMITS_A_WAIT = 1.5
 """A record that comes while a sync is under way waits for the rest of that one and for its own."""
 ASKED, ANSWER_SECONDS = "cluster_asked_total", "cluster_answer_seconds_total"
+SILENT_MS = 10.0
+"""An answer that comes sooner is nobody's silence: Postgres starts a process for each that asks, which takes 5 ms."""
 ANSWERING = 0.2
 """Commands that Redis carried out for each order, below which it is Redis that does not answer."""
 
@@ -49,7 +51,7 @@ def silence(run: Run, configuration: Configuration, components: Iterable[str], h
     """The first of these that, asked directly, keeps silent long enough to explain the time an order is held."""
     for component in components:
         took_ms = answer_ms(run, configuration, component)
-        if took_ms is not None and took_ms >= OWN * held_ms:
+        if took_ms is not None and took_ms >= max(SILENT_MS, OWN * held_ms):
             return Cause(
                 component,
                 Mechanism.RESPONSE,

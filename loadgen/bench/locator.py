@@ -145,7 +145,7 @@ def segments(
 
 def _parts(case: Case, span_ns: tuple[int, int]) -> list[Segment]:
     first = span_ns[0] + _ns(CALM_S)
-    count = round((span_ns[1] - first) / _ns(PLANTED_S))
+    count = (span_ns[1] - first) // _ns(PLANTED_S)
     edges = [first + number * _ns(PLANTED_S) for number in range(count + 1)]
     return [Segment(case, SEVERITIES // 2, {"planted": edge}) for edge in pairwise(edges)]
 

@@ -57,6 +57,12 @@ def test_who_is_silent_when_asked_is_the_limit_and_else_the_way_there(
     assert found.limit == limit
 
 
+def test_an_answer_within_a_few_milliseconds_accuses_nobody_however_fast_orders_are(tmp_path: Path) -> None:
+    series = [*cpu(IDLE), *stages(STAGES, 200), *asked({"ledger": 0.006})]
+    run = Run.open(write_run(tmp_path, {2: 200}, topologies=topologies({}), series=series, latency_ms=7.0))
+    assert {finding.status for finding in answers(run)} == {Bearing.CLEARED}
+
+
 def test_an_answer_much_shorter_than_an_order_accuses_nobody(tmp_path: Path) -> None:
     found = answers(sealed(tmp_path, {}, {"redis": 0.03}))
     assert {finding.status for finding in found} == {Bearing.CLEARED}

@@ -50,6 +50,8 @@ def test_a_healthy_window_is_looked_at_in_parts_of_one_length() -> None:
     found = segments(campaign(session, 1).model_dump(mode="json"), [], (0, round(session.duration_s * 1e9)))
     assert len(found) == 4
     assert {each.case.truths for each in found} == {()}
+    shorter = segments(campaign(session, 1).model_dump(mode="json"), [], (0, round((session.duration_s - 1) * 1e9)))
+    assert len(shorter) == 3
 
 
 def test_what_is_held_out_is_held_out_whole() -> None:
