@@ -26,7 +26,7 @@ def load(run: Run) -> list[Finding]:
 
 
 def _open(run: Run, configuration: Configuration) -> Finding:
-    offered = configuration.rate_per_s or 0.0
+    offered = offered_per_s(run, configuration)
     commands = configuration.outcomes.get("ok", 0) / configuration.measured_s
     share = commands / offered if offered else 0.0
     histogram = latency(run, configuration)
@@ -42,6 +42,17 @@ def _open(run: Run, configuration: Configuration) -> Finding:
         doubt="Where the limit lies above this load was not tried." if carried else "",
         next_step="Offer more load, until throughput stops following it." if carried else "",
     )
+
+
+def offered_per_s(run: Run, configuration: Configuration) -> float:
+    """Requests due in the measured seconds, as the generator counted them: a spike, a ramp or a recording offers
+    another rate there than its plan's mean. Of old runs, that mean."""
+    rows, due, seconds = run.generator, 0.0, 0
+    for window in configuration.windows:
+        measured = rows["t_ns"].between(window.measured_from_ns, window.measured_until_ns)
+        counted = rows["offered"][measured & (rows["window"] == window.name)]
+        due, seconds = due + float(counted.sum()), seconds + len(counted)
+    return due / seconds if due else configuration.rate_per_s or 0.0
 
 
 def _closed(run: Run, configuration: Configuration) -> Finding:

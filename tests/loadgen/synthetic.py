@@ -67,15 +67,21 @@ def write_run(
     status: str = "complete",
     seed: int = 1,
     gates: Mapping[str, Any] | None = None,
+    planned_per_s: float | None = None,
+    due_per_s: float | None = None,
 ) -> Path:
     """Seals `runs/<run_id>`: value of the swept parameter → orders per second, answered with log-normal
     latencies around `latency_ms`.
+
+    With `planned_per_s`, the mean rate of its plan, the load is an open loop, of which `due_per_s` fell due.
 
     `errors` are outcome → count in each window. `topologies` are by configuration (`gateways=2`), given to each of its
     windows. Everything is drawn from `seed`, so the same arguments write the same bytes.
     """
     draw = random.Random(seed)
-    windows = _windows(swept, orders_per_s, repetitions, users, think_time_s)
+    windows = [
+        replace(w, rate_per_s=planned_per_s) for w in _windows(swept, orders_per_s, repetitions, users, think_time_s)
+    ]
     with RunWriter(runs, run_id) as writer:
         writer.append("spans", spans)
         writer.append("log_lines", log_lines)
@@ -86,7 +92,9 @@ def write_run(
             writer.append("acks", acks)
             writer.append("latency", _latency(window, acks))
             writer.append("series", _series(window, series))
-            writer.append("generator", _generator(window, rate, generator_cpu_share, generator_quota_cores))
+            writer.append(
+                "generator", _generator(window, due_per_s or rate, generator_cpu_share, generator_quota_cores)
+            )
             writer.append("noise", [_noise(window, steal_share, host_busy_share)])
         about = {
             "id": run_id, "commit": "0" * 40, "seed": seed, "started_ns": windows[0].started_ns,

@@ -1,0 +1,23 @@
+"""Whether anything limits at all: what fell due while it was measured counts, not what the plan means on average."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analysis.finding import Bearing
+from analysis.load import load
+from loadgen.record import Run
+from tests.loadgen.synthetic import write_run
+
+
+@pytest.mark.parametrize(
+    ("planned_per_s", "due_per_s", "status"),
+    [(130.0, 100.0, Bearing.SUSPECTED), (70.0, 100.0, Bearing.SUSPECTED), (100.0, 130.0, Bearing.CLEARED)],
+)
+def test_an_open_loop_is_carried_where_what_fell_due_was_answered(
+    tmp_path: Path, planned_per_s: float, due_per_s: float, status: Bearing
+) -> None:
+    run = Run.open(write_run(tmp_path, {1: 100}, planned_per_s=planned_per_s, due_per_s=due_per_s))
+    assert [finding.status for finding in load(run)] == [status]
