@@ -60,7 +60,9 @@ class Proof:
 
     @property
     def rest(self) -> float:
-        return 1.0 - self.think - sum(each.value.value for each in self.elasticities)
+        """More of a capacity takes no throughput away in a closed network, so an elasticity below nought is chance, and
+        counts as none: else what an innocent lever scatters would pass for a limit that nobody turned."""
+        return 1.0 - self.think - sum(max(0.0, each.value.value) for each in self.elasticities)
 
 
 @remembered

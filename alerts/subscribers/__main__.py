@@ -143,6 +143,7 @@ class Subscribers:
     async def _metrics(self, _: Request) -> Response:
         metrics = self._telemetry.metrics
         metrics.get("subscribers_events_waiting").set(self._functions.events_waiting)
+        metrics.get("subscribers_dead_man_armed").set(self._dead_man.is_armed)
         return Response(metrics.exposition(), media_type=metrics.content_type)
 
     async def _receipts(self, request: Request) -> Response:

@@ -31,6 +31,10 @@ class DeadMan:
         self.is_dead = False
 
     @property
+    def is_armed(self) -> bool:
+        return self._data_at_s is not None
+
+    @property
     def age_s(self) -> float:
         """Of the freshest figures that were heard of."""
         return 0.0 if self._data_at_s is None else self._clock_s() - self._data_at_s

@@ -107,15 +107,16 @@ def run(command: list[str], title: str, environment: Mapping[str, str] | None = 
     started = time.monotonic()
     tail: deque[str] = deque([""], maxlen=TAIL_LINES)
     env = os.environ | dict(environment or {})
-    with subprocess.Popen(
+    ticking = _ticking(lambda: f"    {title}, {time.monotonic() - started:.0f} s: {tail[-1]}")
+    with ticking, subprocess.Popen(
         command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, errors="replace",
-    ) as process, _ticking(lambda: f"    {title}, {time.monotonic() - started:.0f} s: {tail[-1]}"):  # fmt: skip
-        assert process.stdout is not None
-        deadline = threading.Timer(DEADLINE_S, process.kill)
-        deadline.daemon = True
-        deadline.start()
+    ) as process:  # fmt: skip
         try:
+            assert process.stdout is not None
+            deadline = threading.Timer(DEADLINE_S, process.kill)
+            deadline.daemon = True
+            deadline.start()
             for line in process.stdout:
                 tail.append(line.strip())
         except KeyboardInterrupt:

@@ -9,6 +9,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("subscribers_remediations_failed_total", COUNTER, "events", "subscribers", "tries that failed"),
     Metric("subscribers_letters_waiting", GAUGE, "letters", "subscribers", "on their way to Slack or PagerDuty"),
     Metric("subscribers_letters_lost_total", COUNTER, "letters", "subscribers", "that Slack or PagerDuty did not take"),
+    Metric("subscribers_dead_man_armed", GAUGE, "bool", "subscribers", "1 once the dead-man has heard a Watchdog"),
     Metric(
         "subscribers_log_lines_dropped_total",
         COUNTER,

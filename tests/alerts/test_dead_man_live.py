@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -27,6 +28,11 @@ def events(stand: Stand, key: str) -> list[str]:
     """What PagerDuty was told under this key: trigger, resolve."""
     letters: list[dict[str, Any]] = [json.loads(r["message"]) for r in stand.receipts() if r["channel"] == "pagerduty"]
     return [letter["event_action"] for letter in letters if key in json.dumps(letter)]
+
+
+def is_armed(stand: Stand) -> bool:
+    """Who dies before the dead-man has ever heard of it, dies unnoticed."""
+    return "subscribers_dead_man_armed 1.0" in httpx.get(f"{stand.subscribers_url}/metrics").text
 
 
 def start_prometheus(stand: Stand, alertmanager: Alertmanager, port: int) -> None:
@@ -56,6 +62,7 @@ def test_a_dead_prometheus_pages_and_its_false_resolved_is_not_believed_and_so_d
         alertmanager, port = Alertmanager.start(stand), free_port()
         start_prometheus(stand, alertmanager, port)
         until(lambda: events(stand, "Trouble") == ["trigger"], "the page")
+        until(lambda: is_armed(stand), "the first Watchdog")
         assert events(stand, "DeadMan/") == []
         stand.kill("prometheus")
         until(lambda: events(stand, "DeadMan/") == ["trigger"], "the dead-man's page", DEADLINE_S)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis import mva
-from analysis.elasticity import BASE, LESS, MORE, proof
+from analysis.elasticity import BASE, LESS, MORE, Elasticity, Proof, proof
 from analysis.finding import Figure, Mechanism
 from analysis.measured import Configuration
 from analysis.proving import trial
@@ -100,3 +100,12 @@ def test_a_machine_that_drifts_proves_nobody_wrongly() -> None:
     found = proof(cast("Run", run), run.configuration)
     assert found is not None
     assert all(abs(each.value.value) < 0.2 for each in found.elasticities)
+
+
+def test_an_elasticity_below_nought_is_chance_and_leaves_nothing_to_explain() -> None:
+    def turned(lever: str, value: float) -> Elasticity:
+        figure = Figure(lever, value, "")
+        return Elasticity(lever, lever.partition(" ")[0], figure, figure, figure, figure, 1.4, 0.5)
+
+    found = Proof((turned("gateway replicas", 0.9), turned("engine cpu", -0.3)), Figure("as it was", 90.0, ""), 0.0)
+    assert found.rest == pytest.approx(0.1)

@@ -78,7 +78,7 @@ async def test_who_does_not_read_is_dropped_with_the_reason_while_another_gets_e
         await assert_same_books(engine, reader)
         closed = await end_of(idle)
     assert (closed.code, closed.reason.partition(":")[0]) == (1013, "too slow")
-    assert b"client_dropped" in desk.log.getvalue()
+    await eventually(lambda: b"client_dropped" in desk.log.getvalue(), "the line is written")
 
 
 async def end_of(connection: ClientConnection) -> Close:
