@@ -201,12 +201,7 @@ def trace(
 
 @bench.command("locator")
 def bench_locator(
-    cases: Annotated[
-        str,
-        typer.Option(
-            help="Names of cases, with commas between; strange: those on which nothing was tuned.", show_default="all"
-        ),
-    ] = "",
+    cases: Annotated[str, typer.Option(help="Cases, commas between; strange: untuned.", show_default="all")] = "",
     full: Annotated[
         bool, typer.Option("--full", help="All three severities, not the middle one; 60 healthy parts, not 18.")
     ] = False,

@@ -6,10 +6,10 @@ and answers at once is not the component but the way to it.
 
 from __future__ import annotations
 
-from analysis.causes import SILENT_MS, answer_ms
-from analysis.finding import Bearing, Figure, Finding, Mechanism, in_words, percent
+from analysis.causes import answer_figure, answer_ms, is_silence
+from analysis.finding import Bearing, Finding, Mechanism, in_words, percent
 from analysis.measured import Configuration, configurations
-from analysis.residence import DOMINANT, residence_of
+from analysis.residence import residence_of
 from analysis.saturation import ORDER_PATH
 from loadgen.record import Run
 
@@ -29,8 +29,7 @@ def answers(run: Run) -> list[Finding]:
 
 
 def _finding(configuration: Configuration, component: str, took_ms: float, whole_ms: float) -> Finding:
-    share = took_ms / whole_ms
-    is_slow = share >= DOMINANT and took_ms >= SILENT_MS
+    share, is_slow = took_ms / whole_ms, is_silence(took_ms, whole_ms)
     name = in_words(component)
     return Finding(
         claim=f"{name[0].upper()}{name[1:]} answered after {took_ms:.1f} ms, {percent(share)} of an order's time",
@@ -38,7 +37,7 @@ def _finding(configuration: Configuration, component: str, took_ms: float, whole
         mechanism=Mechanism.RESPONSE,
         status=Bearing.SUSPECTED if is_slow else Bearing.CLEARED,
         configuration=configuration.name,
-        evidence=(Figure(f"answer of {name} to a question", took_ms, "ms"),),
+        evidence=(answer_figure(component, took_ms),),
         doubt="Asked twice a second: a window of some seconds holds few answers." if is_slow else "",
         next_step=f"See what {name} did while it did not answer: its log, its stack, whether it was stopped."
         if is_slow

@@ -47,16 +47,25 @@ def answer_ms(run: Run, configuration: Configuration, component: str) -> float |
     return 1e3 * answered_s / asked if asked else None
 
 
+def is_silence(took_ms: float, held_ms: float) -> bool:
+    """Whether an answer that took so long explains that orders are held so long."""
+    return took_ms >= max(SILENT_MS, OWN * held_ms)
+
+
+def answer_figure(component: str, took_ms: float) -> Figure:
+    return Figure(f"answer of {in_words(component)} to a question", took_ms, "ms")
+
+
 def silence(run: Run, configuration: Configuration, components: Iterable[str], held_ms: float) -> Cause | None:
     """The first of these that, asked directly, keeps silent long enough to explain the time an order is held."""
     for component in components:
         took_ms = answer_ms(run, configuration, component)
-        if took_ms is not None and took_ms >= max(SILENT_MS, OWN * held_ms):
+        if took_ms is not None and is_silence(took_ms, held_ms):
             return Cause(
                 component,
                 Mechanism.RESPONSE,
                 f"and {in_words(component)} took {took_ms:.1f} ms to answer when asked directly",
-                (Figure(f"answer of {in_words(component)} to a question", took_ms, "ms"),),
+                (answer_figure(component, took_ms),),
             )
     return None
 
