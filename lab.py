@@ -79,7 +79,6 @@ for command in (
 bench.command("engine")(deploy.bench_engine)
 bench.command("engine-grpc")(loadgen.bench_engine_grpc)
 bench.command("ledger")(loadgen.bench_ledger)
-bench.command("market-data")(loadgen.bench_market_data)
 bench.command("rules")(alerts.bench_rules)
 bench.command("compare")(reports.bench_compare)
 bench.command("loadgen")(loadgen.bench_loadgen)

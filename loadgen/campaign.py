@@ -271,6 +271,8 @@ class Campaign(Section):
             for at, fault in enumerate(self.standing):
                 if misfit := fault.misfit(topology):
                     yield Fault(("standing", at), misfit)
+            if load.watchers.kind != "none" and not topology.market_data.replicas:
+                yield Fault(("load", "watchers"), "have no market data to watch; set overrides market_data.replicas: 1")
             if self.flow.accounts > topology.accounts:
                 yield Fault(
                     ("flow", "accounts"),

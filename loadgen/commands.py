@@ -162,17 +162,3 @@ def bench_validity(
     print_figures(figures, as_json)
     if figures["starved_invalid"] < runs or figures["healthy_invalid"] or figures["slow_invalid"]:
         raise typer.Exit(Exit.CHECK_FAILED)
-
-
-def bench_market_data(
-    clients: Annotated[int, typer.Option(min=1, help="How many stream, or poll, at once.")] = 20,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each way takes its turn.")] = 3,
-    seconds_each: Annotated[int, typer.Option(min=1, help="How long a turn takes.")] = 5,
-    as_json: AsJson = False,
-) -> None:
-    """A stream of books against polling for them, in turns: how old what clients know is, and what it costs."""
-    from loadgen.bench.market_data import Size, measure
-
-    with exit_codes(), TemporaryDirectory() as scratch:
-        figures = measure(Size(clients=clients, rounds=rounds, seconds_each=seconds_each), Path(scratch), say)
-    print_figures(figures, as_json)

@@ -70,6 +70,24 @@ def histograms(window: str, measured_from_ns: int, receipts: Receipts) -> list[d
     return rows
 
 
+def ages(
+    window: str, measured_from_ns: int, endpoint: Endpoint, known_ns: npt.NDArray[np.int64]
+) -> list[dict[str, Any]]:
+    """Rows of `latency.parquet`, one a second: how old trades were when a client knew of them.
+
+    `known_ns`: rows of (when it knew, the trade's age then).
+    """
+    seconds = (known_ns[:, 0] - measured_from_ns) // INTERVAL_NS
+    rows = []
+    for second in np.unique(seconds).tolist():
+        chosen = known_ns[seconds == second, 1]
+        rows.append({
+            "window": window, "interval_start_ns": measured_from_ns + second * INTERVAL_NS, "endpoint": endpoint.value,
+            "outcome": "ok", "measure": "age", "count": len(chosen), "histogram": _encoded(np.maximum(chosen, 0)),
+        })  # fmt: skip
+    return rows
+
+
 def _encoded(durations_ns: npt.NDArray[np.int64]) -> str:
     histogram = new_histogram()
     for duration_ns in np.minimum(durations_ns, HISTOGRAM_MAX_NS).tolist():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
@@ -16,6 +16,14 @@ class Section(BaseModel):
     """A part of a campaign's file: frozen, and a key that it does not know is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Watchers(Section):
+    """Clients of the market data beside the load: they hold a stream each, or ask for every book each `every_s`."""
+
+    kind: Literal["none", "stream", "poll"] = "none"
+    clients: Annotated[int, Field(gt=0, le=1_000)] = 20
+    every_s: Annotated[float, Field(ge=0.01, le=60)] = 0.25
 
 
 class Load(Section):
@@ -31,6 +39,7 @@ class Load(Section):
     timeout_s: PositiveFloat = 10.0
     workers: Annotated[int, Field(gt=0, le=64)] = 1
     """Generator processes that share the load."""
+    watchers: Watchers = Watchers()
 
     def faults(self, cores: int) -> list[Fault]:
         where = ("load", "workers")

@@ -29,7 +29,7 @@ from deploy.topology import Topology
 from loadgen import collect
 from loadgen.alert_events import alert_events
 from loadgen.campaign import Campaign, PlannedWindow
-from loadgen.latency import acknowledgements, histograms
+from loadgen.latency import acknowledgements
 from loadgen.live import Show, lines
 from loadgen.machine import commit, machine_facts
 from loadgen.reconcile import reconcile_window, total
@@ -204,7 +204,7 @@ class _Run:
         series = list(collect.series(prometheus, window.name, window.started_ns, window.ended_ns))
         append = self.writer.append
         append("acks", acks)
-        append("latency", histograms(window.name, window.measured_from_ns, loaded.receipts))
+        append("latency", loaded.latencies())
         append("series", series)
         self._record_traces(window, acks)
         append("generator", generator_rows(loaded))

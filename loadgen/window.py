@@ -18,8 +18,9 @@ from loadgen.arrivals import Constant, Poisson
 from loadgen.assignment import Assignment, Ended, Second, Started, Trading
 from loadgen.campaign import Campaign, PlannedWindow
 from loadgen.generator import Generator, GeneratorError
-from loadgen.latency import Receipts, read_receipts
+from loadgen.latency import Receipts, histograms, read_receipts
 from loadgen.live import Beat, Show
+from loadgen.market_watch import MarketWatch, Seen
 from loadgen.noise import Noise, NoiseMeter
 from loadgen.prove import Interventions
 from loadgen.receipts import OK, outcome_name
@@ -50,6 +51,8 @@ class Loaded:
     """Of the campaign's faults, as in `events.jsonl`."""
     interventions: tuple[dict[str, Any], ...] = ()
     """Rows of `interventions.parquet`."""
+    market: Seen | None = None
+    """What those saw who watched the market meanwhile."""
 
     def served(self) -> Served:
         due_ns = self.receipts["intended_ns"]
@@ -61,7 +64,13 @@ class Loaded:
     def invalidities(self) -> list[Invalidity]:
         part = MeasuredPart(self.window.measured_from_ns, self.window.measured_until_ns)
         seen = conditions(self.receipts, self.seconds, self.noise, part, self.generator_allotment_cores)
-        return reasons(self.window.name, seen)
+        watched = self.market.invalidities(self.window.name) if self.market else []
+        return [*reasons(self.window.name, seen), *watched]
+
+    def latencies(self) -> list[dict[str, Any]]:
+        """Rows of `latency.parquet`."""
+        name, from_ns = self.window.name, self.window.measured_from_ns
+        return histograms(name, from_ns, self.receipts) + (self.market.rows(name, from_ns) if self.market else [])
 
 
 def load(
@@ -83,6 +92,7 @@ def load(
     with (
         Timeline(cluster, campaign.faults) as timeline,
         Interventions(cluster, planned.name, campaign, levers) as interventions,
+        MarketWatch(cluster, planned, scratch) as market,
         Generator(assignment, place, log) as generator,
     ):
         starts = (timeline.start, interventions.start)
@@ -119,6 +129,7 @@ def load(
         heard.cut_ns is not None,
         tuple(timeline.events),
         tuple(interventions.rows),
+        market.seen,
     )
 
 

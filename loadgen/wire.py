@@ -17,6 +17,8 @@ class Endpoint(StrEnum):
     NEW = "POST /v1/orders"
     CANCEL = "DELETE /v1/orders/{id}"
     REPLACE = "PUT /v1/orders/{id}"
+    STREAM = "GET /v1/stream"
+    BOOK = "GET /v1/book/{symbol}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from analysis.measured import Configuration
 from analysis.residence import residence_of
 from loadgen.record import Run, Window
 from reports.incidents import ALERT_KINDS, incidents
+from reports.market import market
 from reports.proof import proofs
 
 FORMAT = 1
@@ -53,6 +54,7 @@ def content(run: Run, verdict: Verdict) -> dict[str, Any]:
         "next_limits": _next_limits(run),
         "gates": [asdict(gate) for gate in gates.gates(run)] if run.valid else [],
         "search": _search(run),
+        "market": market(run, configurations),
         "reconciliation": run.reconciliation,
         "seed_document": _beside_the_seed(rows),
         "timeline": _timeline(run),

@@ -1,0 +1,150 @@
+"""Those who watch the market beside a load, as the lab sees them: a process of its own that ends with the window."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import select
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from deploy.cluster import Cluster
+from loadgen.campaign import PlannedWindow
+from loadgen.generator import ROOT, GeneratorError
+from loadgen.latency import ages
+from loadgen.market_client import Ready, Said, Watch, Watched, decode_said, encode
+from loadgen.record import Invalidity
+from loadgen.validity import GENERATOR_CPU_SHARE_MAX
+from loadgen.wire import Endpoint
+
+READY_DEADLINE_S = 30.0
+END_DEADLINE_S = 15.0
+ENDPOINTS = {"stream": Endpoint.STREAM, "poll": Endpoint.BOOK}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """`known_ns`: (when a client knew of a trade, the trade's age), one row a client and trade."""
+
+    kind: str
+    known_ns: npt.NDArray[np.int64]
+    cpu_share: float
+    failed: int
+
+    def rows(self, window: str, measured_from_ns: int) -> list[dict[str, Any]]:
+        """As in `latency.parquet`."""
+        return ages(window, measured_from_ns, ENDPOINTS[self.kind], self.known_ns)
+
+    def invalidities(self, window: str) -> list[Invalidity]:
+        if self.cpu_share <= GENERATOR_CPU_SHARE_MAX:
+            return []
+        said = f"those who watch the market used {self.cpu_share:.0%} of a core: their ages are their own; use fewer"
+        return [Invalidity(window, "generator", said)]
+
+
+class MarketWatch:
+    """Within the context the clients watch; `seen` when it is left. Nothing at all where the load has no watchers."""
+
+    def __init__(self, cluster: Cluster, planned: PlannedWindow, scratch: Path) -> None:
+        self.seen: Seen | None = None
+        self._cluster, self._planned = cluster, planned
+        self._ages, self._log = scratch / "ages", scratch / "market_watch.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Raises GeneratorError where the clients do not get what they need to begin."""
+        if self._planned.load.watchers.kind != "none":
+            self._process = self._started()
+            try:
+                self._give(self._process)
+                if not isinstance(self._said(self._process, READY_DEADLINE_S), Ready):
+                    raise self._failed("ended before it was told to")
+            except BaseException:
+                self._end(self._process)
+                raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raises GeneratorError where the clients failed meanwhile."""
+        if self._process is None:
+            return
+        try:
+            _close(self._process)
+            if error is None:
+                self.seen = self._read(self._process)
+        finally:
+            self._end(self._process)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as errors:
+            return subprocess.Popen(
+                [sys.executable, "-m", "loadgen.market_client"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                cwd=ROOT,
+                start_new_session=True,  # Ctrl-C is for the lab
+            )
+
+    def _give(self, process: subprocess.Popen[bytes]) -> None:
+        watchers, topology = self._planned.load.watchers, self._planned.topology
+        keys = json.loads(self._cluster.secrets.api_keys.read_text())
+        watch = Watch(
+            address=self._cluster.address("haproxy"),
+            api_key=str(next(iter(keys.values()))),
+            kind=watchers.kind,
+            clients=watchers.clients,
+            every_s=watchers.every_s,
+            symbols=topology.symbols,
+            ages=str(self._ages),
+        )
+        assert process.stdin is not None
+        process.stdin.write(encode(watch) + b"\n")
+        process.stdin.flush()
+
+    def _read(self, process: subprocess.Popen[bytes]) -> Seen:
+        said = self._said(process, END_DEADLINE_S)
+        if not isinstance(said, Watched):
+            raise self._failed("said nothing of what it saw")
+        known_ns = np.frombuffer(self._ages.read_bytes(), np.int64).reshape(-1, 2)
+        return Seen(self._planned.load.watchers.kind, known_ns, said.cpu_share, said.failed)
+
+    def _said(self, process: subprocess.Popen[bytes], deadline_s: float) -> Said:
+        assert process.stdout is not None
+        if not select.select([process.stdout], [], [], deadline_s)[0]:
+            raise self._failed(f"said nothing for {deadline_s:g} s")
+        try:
+            return decode_said(process.stdout.readline())
+        except msgspec.DecodeError as error:
+            raise self._failed("ended") from error
+
+    def _failed(self, what: str) -> GeneratorError:
+        end = " | ".join(self._log.read_text(errors="replace").splitlines()[-3:])
+        return GeneratorError(f"the process that watches the market {what}; the end of its log: {end or 'nothing'}")
+
+    @staticmethod
+    def _end(process: subprocess.Popen[bytes]) -> None:
+        _close(process)
+        try:
+            process.wait(END_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(END_DEADLINE_S)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()

@@ -1,0 +1,71 @@
+"""Those who watch the market beside a load, on a live cluster; and what they do when there is nothing to watch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from loadgen.campaign import Campaign, CampaignError
+from loadgen.generator import GeneratorError
+from loadgen.market_watch import MarketWatch, Seen
+from loadgen.record import Run
+from loadgen.run import run_campaign
+
+CAMPAIGN = """\
+name: watched
+title: By stream, by polling and not at all
+topology: unbounded
+overrides: {market_data.replicas: 1, observability.boards: false}
+sweep:
+  load.watchers.kind: [none, stream, poll]
+load: {users: 4, think_time_s: 0.02, warm_up_s: 1, duration_s: 3, watchers: {clients: 2, every_s: 0.1}}
+"""
+
+
+def test_the_run_holds_how_old_trades_were_for_clients_who_stream_and_who_poll(tmp_path: Path) -> None:
+    file = tmp_path / "watched.yaml"
+    file.write_text(CAMPAIGN)
+    run = Run.open(run_campaign(Campaign.read(file), tmp_path / "runs", tmp_path / "cluster", print))
+    ages = {
+        (window.configuration, endpoint): run.latency(window, endpoint, measure="age")
+        for window in run.windows
+        for endpoint in ("GET /v1/stream", "GET /v1/book/{symbol}")
+    }
+    seen = {key: found.get_total_count() for key, found in ages.items() if found.get_total_count()}
+    assert set(seen) == {
+        ("watchers.kind=stream", "GET /v1/stream"),
+        ("watchers.kind=poll", "GET /v1/book/{symbol}"),
+    }
+    streamed, polled = (ages[key].get_value_at_percentile(50) for key in seen)
+    assert min(streamed, polled) > 0
+    assert not any(run.latency(window, endpoint).get_total_count() for window in run.windows for _, endpoint in seen)
+
+
+def test_watchers_without_market_data_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "watched.yaml"
+    file.write_text(CAMPAIGN.replace("market_data.replicas: 1, ", ""))
+    with pytest.raises(CampaignError, match=r"watchers: have no market data to watch; set overrides"):
+        Campaign.read(file)
+
+
+def test_a_process_that_cannot_watch_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = Campaign.model_validate({
+        "name": "nothing", "title": "Nobody answers", "topology": "unbounded",
+        "load": {"users": 1, "duration_s": 1, "watchers": {"kind": "stream", "clients": 1}},
+        "overrides": {"market_data.replicas": 1},
+    }).plan()[0]  # fmt: skip
+    keys = tmp_path / "keys.json"
+    keys.write_text('{"1": "a key"}')
+    nowhere: Any = SimpleNamespace(address=lambda _: "127.0.0.1:9", secrets=SimpleNamespace(api_keys=keys))
+    monkeypatch.setattr("loadgen.market_watch.READY_DEADLINE_S", 1.0)
+    with pytest.raises(GeneratorError, match="said nothing for 1 s"), MarketWatch(nowhere, planned, tmp_path):
+        pass
+
+
+def test_watchers_without_cpu_to_spare_make_the_window_invalid() -> None:
+    seen = Seen("stream", np.empty((0, 2), np.int64), cpu_share=0.9, failed=0)
+    assert [reason.blames for reason in seen.invalidities("base/1")] == ["generator"]
