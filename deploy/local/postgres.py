@@ -99,7 +99,8 @@ async def step(title: str, command: list[str], unprivileged: bool = False) -> No
     with tempfile.TemporaryFile() as out:
         process = await launch(command, out, unprivileged=unprivileged)
         try:
-            code = await asyncio.wait_for(process.wait(), STEP_DEADLINE_S)
+            async with asyncio.timeout(STEP_DEADLINE_S):
+                code = await process.wait()
         except TimeoutError as error:
             process.kill()
             raise LedgerError(f"{title} did not end within {STEP_DEADLINE_S:g} s: {' '.join(command)}") from error

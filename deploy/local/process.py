@@ -172,7 +172,8 @@ class Process:
             if step not in (signum, signal.SIGKILL):
                 self.send(signal.SIGCONT, whole=True)  # one that is frozen hears nothing else
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), patience_s)
+                async with asyncio.timeout(patience_s):
+                    await self._process.wait()
         self.pid = None
 
     def log_end(self) -> str:

@@ -1,4 +1,8 @@
-"""Whether a part answers, asked without blocking the supervisor. Why not a library: docs/decisions/0002."""
+"""Whether a part answers, asked without blocking the supervisor. Why not a library: docs/decisions/0002.
+
+Deadlines are `asyncio.timeout`: Python 3.11's `wait_for` forgets that it was cancelled where the answer comes in the
+same moment, and who asks again and again then cannot be ended.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,16 @@ ASK_DEADLINE_S = 1.0
 
 async def answers(ready: Ready) -> bool:
     try:
-        return await asyncio.wait_for(_ask(ready), ASK_DEADLINE_S)
+        async with asyncio.timeout(ASK_DEADLINE_S):
+            return await _ask(ready)
     except (OSError, TimeoutError):
         return False
 
 
 async def lives(alive: Alive) -> bool:
     try:
-        return await asyncio.wait_for(_hear(alive), ASK_DEADLINE_S)
+        async with asyncio.timeout(ASK_DEADLINE_S):
+            return await _hear(alive)
     except (OSError, TimeoutError):
         return False
 
