@@ -12,7 +12,7 @@ from analysis.measured import Configuration
 from loadgen.record import Run
 
 WAYS = {"by stream": "GET /v1/stream", "by polling": "GET /v1/book/{symbol}"}
-SERVERS = ("haproxy", "gateway", "market_data")
+SERVERS = ("haproxy", "gateway", "market-data")
 """Components that answer those who watch."""
 
 
