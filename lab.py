@@ -6,6 +6,7 @@ pandas and locust take a second each to load. How commands speak and exit: deplo
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -23,7 +24,6 @@ from deploy.console import (
     ROOT,
     RUNS_DIRECTORY,
     AsJson,
-    Exit,
     command_reference,
     exit_codes,
     people,
@@ -36,7 +36,8 @@ from reports import commands as reports
 
 if TYPE_CHECKING:
     from analysis.finding import Interval
-    from analysis.locator import Planted
+    from analysis.locator import Judged, Planted, Tried
+    from loadgen.bench.planted import Case
     from loadgen.campaign import Campaign
     from loadgen.live import Show
     from loadgen.record import Run
@@ -56,37 +57,22 @@ app.add_typer(boards_group, name="boards")
 bench = typer.Typer(help="Measure a part alone; figures of one run are compared as ratios.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
-app.command()(deploy.doctor)
-app.command()(deploy.down)
-app.command()(deploy.status)
-app.command()(deploy.restart)
-app.command()(alerts.drill)
-app.command()(loadgen.torture)
-app.command()(reports.runs)
-app.command()(reports.compare)
-app.command()(reports.predict)
-app.command()(reports.claims)
-app.command()(reports.whatif)
-for command in (
-    boards.build,
-    boards.push,
-    boards.verify,
-    boards.snapshot,
-    boards.screenshots,
-    boards.quiz,
-):
-    boards_group.command()(command)
-bench.command("engine")(deploy.bench_engine)
-bench.command("engine-grpc")(loadgen.bench_engine_grpc)
-bench.command("ledger")(loadgen.bench_ledger)
-bench.command("rules")(alerts.bench_rules)
-bench.command("compare")(reports.bench_compare)
-bench.command("loadgen")(loadgen.bench_loadgen)
-bench.command("stall")(loadgen.bench_stall)
-bench.command("validity")(loadgen.bench_validity)
-bench.command("gateway")(loadgen.bench_gateway)
-bench.command("overload")(loadgen.bench_overload)
-bench.command("detection")(loadgen.bench_detection)
+Commands = tuple[Callable[..., None], ...]
+COMMANDS: Commands = (
+    deploy.doctor, deploy.down, deploy.status, deploy.restart, alerts.drill, loadgen.torture, reports.runs,
+    reports.compare, reports.predict, reports.claims, reports.whatif,
+)  # fmt: skip
+BOARDS: Commands = (
+    boards.build, boards.push, boards.verify, boards.snapshot, boards.screenshots, boards.quiz,
+)  # fmt: skip
+BENCHES: Commands = (
+    deploy.bench_engine, loadgen.bench_engine_grpc, loadgen.bench_ledger, alerts.bench_rules, reports.bench_compare,
+    loadgen.bench_loadgen, loadgen.bench_stall, loadgen.bench_validity, loadgen.bench_gateway, loadgen.bench_overload,
+    loadgen.bench_detection,
+)  # fmt: skip
+for group, commands in ((app, COMMANDS), (boards_group, BOARDS), (bench, BENCHES)):
+    for command in commands:
+        group.command(command.__name__.removeprefix("bench_").replace("_", "-"))(command)
 
 LEVERS_TRIED = 3
 """By a proof that is to end within five minutes."""
@@ -151,8 +137,8 @@ def run(
     if foretold:
         reports.show_compared(foretold, finished)
     if as_json:
-        print_json(document(finished))
-    raise typer.Exit(exit_code(finished))
+        print_json(reports.document(finished))
+    raise typer.Exit(reports.exit_code(finished))
 
 
 @app.command()
@@ -173,8 +159,8 @@ def report(
         path = printed(path) if pdf else path
     people.print(f"report: {path}")
     if as_json:
-        print_json({**document(opened), "report": str(path)})
-    raise typer.Exit(exit_code(opened))
+        print_json({**reports.document(opened), "report": str(path)})
+    raise typer.Exit(reports.exit_code(opened))
 
 
 @app.command()
@@ -206,6 +192,9 @@ def bench_locator(
     ] = False,
     seeds: Annotated[int, typer.Option(min=1, help="How often each case is planted, in another order.")] = 1,
     first_seed: Annotated[int, typer.Option(min=1, help="Where the seeds begin: to go on with --keep.")] = 1,
+    active: Annotated[
+        bool, typer.Option("--active", help='Prove the limits by levers instead: how often is "proven" right?')
+    ] = False,
     keep: Annotated[
         Path | None, typer.Option(help="Keep the runs in this folder, and judge those that lie there as well.")
     ] = None,
@@ -213,9 +202,8 @@ def bench_locator(
     as_json: AsJson = False,
 ) -> None:
     """Plant limits on purpose, one after the other, and score who names them: the locator, and four baselines."""
-    from analysis.locator import judged, scored
+    from analysis.locator import scored
     from loadgen.bench import locator, planted
-    from loadgen.record import Run
 
     not_run: list[str] = []
     with exit_codes(), TemporaryDirectory() as scratch:
@@ -223,18 +211,50 @@ def bench_locator(
         chosen = planted.chosen([name for name in cases.split(",") if name])
         severities = range(planted.SEVERITIES) if full else [planted.SEVERITIES // 2]
         for seed in () if only_judge else range(first_seed, first_seed + seeds):
-            sessions = locator.sessions(chosen, severities, seed, parts=10 if full else 3)
-            not_run += locator.run_sessions(sessions, runs, CLUSTER_DIRECTORY, seed, say)
-        rows = []
-        for path in sorted(runs.glob("*/manifest.json")):
-            for each in planted_in(Run.open(path.parent)):
-                if each.case in {case.name for case in chosen}:
-                    rows.append(judged(each))
-                    say(f"{each.case}/{each.severity}: {rows[-1].said}")
-    found = scored(rows, not_run)
+            if active:
+                prove_planted(planted.active(chosen), runs, seed)
+            else:
+                sessions = locator.sessions(chosen, severities, seed, parts=10 if full else 3)
+                not_run += locator.run_sessions(sessions, runs, CLUSTER_DIRECTORY, seed, say)
+        found = scored(*judge_planted(runs, chosen), not_run)
     people.print_json(data=found)
     if as_json:
         print_json(found)
+
+
+def prove_planted(cases: Sequence[Case], runs: Path, seed: int) -> None:
+    """Each limit planted for good, and levers turned that are of another kind; the proofs are sealed in `runs`."""
+    from loadgen.bench.locator import to_be_proven
+    from loadgen.live import shown
+    from loadgen.record import Run
+    from loadgen.run import cluster_for, run_campaign
+
+    for case in cases:
+        campaign = to_be_proven(case, seed)
+        topology = campaign.plan()[0].topology
+        with TemporaryDirectory() as scratch, cluster_for(topology, CLUSTER_DIRECTORY, say), shown(people, say) as show:
+            passive = run_campaign(campaign, Path(scratch), CLUSTER_DIRECTORY, say, show)
+            proven(campaign, Run.open(passive), Proving.LIKELIEST, show, runs)
+
+
+def judge_planted(runs: Path, chosen: Sequence[Case]) -> tuple[list[Judged], list[Tried]]:
+    """Of these cases, all that lies in `runs`: verdicts on what was planted for a moment, and proofs."""
+    from analysis.locator import judged, tried
+    from loadgen.bench.locator import proven_case
+    from loadgen.record import Run
+
+    rows, proofs = [], []
+    for path in sorted(runs.glob("*/manifest.json")):
+        run = Run.open(path.parent)
+        if case := proven_case(run.campaign):
+            proofs.append(tried(case.name, case.truths, run))
+            say(f"{case.name}, by levers: {proofs[-1].said}")
+            continue
+        for each in planted_in(run):
+            if each.case in {case.name for case in chosen}:
+                rows.append(judged(each))
+                say(f"{each.case}/{each.severity}: {rows[-1].said}")
+    return rows, proofs
 
 
 def planted_in(run: Run) -> list[Planted]:
@@ -277,7 +297,7 @@ def bench_telemetry(short: Short = False, as_json: AsJson = False) -> None:
         },
         as_json,
     )
-    raise typer.Exit(exit_code(finished))
+    raise typer.Exit(reports.exit_code(finished))
 
 
 def rounded(interval: Interval) -> list[float]:
@@ -316,7 +336,7 @@ def demo() -> None:
     """Run the quick campaign from nothing to its report, and end with five lines."""
     finished, lines = run_and_report(QUICK_CAMPAIGN, short=False)
     print("\n".join(lines))
-    raise typer.Exit(exit_code(finished))
+    raise typer.Exit(reports.exit_code(finished))
 
 
 @app.command()
@@ -336,6 +356,7 @@ def run_and_report(
     from analysis.bottleneck import verdict
     from loadgen.campaign import Campaign
     from loadgen.live import shown
+    from loadgen.prove import foresee
     from loadgen.record import Run
     from loadgen.run import cluster_for, run_campaign
     from reports.closing import closing_lines
@@ -343,6 +364,8 @@ def run_and_report(
 
     with exit_codes(), shown(people, say) as show:
         read = Campaign.read(campaign, short).with_workers(workers)
+        if prove:
+            foresee(read)
         with cluster_for(read.plan()[0].topology, CLUSTER_DIRECTORY, say) if prove else nullcontext():
             path = run_campaign(read, RUNS_DIRECTORY, CLUSTER_DIRECTORY, say, show, prediction=prediction)
             if prove:
@@ -354,7 +377,7 @@ def run_and_report(
     return finished, closing_lines(finished, verdict(finished), page)
 
 
-def proven(campaign: Campaign, passive: Run, how: Proving, show: Show) -> Path:
+def proven(campaign: Campaign, passive: Run, how: Proving, show: Show, runs: Path = RUNS_DIRECTORY) -> Path:
     """The sealed run of a proof: levers turned under load, chosen by what the campaign's own run suggests."""
     from analysis.measured import configurations
     from analysis.proving import likeliest
@@ -370,28 +393,7 @@ def proven(campaign: Campaign, passive: Run, how: Proving, show: Show) -> Path:
     chosen = [levers[name] for name in (names if how is Proving.FULL else names[:LEVERS_TRIED])]
     say(f"proving {window.name}: turning {', '.join(lever.name for lever in chosen)}")
     proof = proof_of(campaign, window, chosen)
-    return run_campaign(proof, RUNS_DIRECTORY, CLUSTER_DIRECTORY, say, show, chosen)
-
-
-def document(run: Run) -> dict[str, Any]:
-    """What a run says to a program."""
-    from analysis.bottleneck import verdict
-    from reports import closing
-
-    return closing.document(run, verdict(run))
-
-
-def exit_code(run: Run) -> Exit:
-    """A broken promise outweighs Ctrl-C, that a disturbed machine, and that a missed gate."""
-    from analysis.gates import gates
-
-    if not run.reconciled:
-        return Exit.CHECK_FAILED
-    if run.status != "complete":
-        return Exit.ABORTED
-    if not run.valid:
-        return Exit.INVALID_RUN
-    return Exit.PASS if all(gate.passed for gate in gates(run)) else Exit.CHECK_FAILED
+    return run_campaign(proof, runs, CLUSTER_DIRECTORY, say, show, chosen)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,23 @@ class Judged:
         return bool(self.named) and (self.named[0], self.named_mechanism) in self.truths
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a proof of a planted limit came to. `is_right`: what was proven was planted, or nothing was proven."""
+
+    case: str
+    components: tuple[str, ...]
+    said: str
+    is_proven: bool
+    is_right: bool
+
+
+def tried(case: str, truths: Sequence[tuple[str, str]], run: Run) -> Tried:
+    verdict, components = weighed(run), tuple(component for component, _ in truths)
+    is_proven = verdict.status is Status.PROVEN
+    return Tried(case, components, verdict.sentence, is_proven, not is_proven or verdict.limit in components)
+
+
 def judged(planted: Planted) -> Judged:
     views = {part: planted.run.narrowed(*edges) for part, edges in planted.parts_ns.items()}
     of, before = views["planted"], views.get("before")
@@ -106,11 +123,10 @@ def judged(planted: Planted) -> Judged:
     )
 
 
-def scored(rows: Sequence[Judged], not_run: Sequence[str]) -> dict[str, Any]:
+def scored(rows: Sequence[Judged], proofs: Sequence[Tried], not_run: Sequence[str]) -> dict[str, Any]:
     planted = [row for row in rows if row.truths]
     kept = [row for row in planted if row.is_kept]
     healthy = [row for row in rows if not row.truths]
-    proven = [row for row in kept if row.status == Status.PROVEN]
     silent = [row for row in (*kept, *healthy) if not row.named]
     held_out = [row for row in kept if row.is_held_out]
     return {
@@ -119,7 +135,8 @@ def scored(rows: Sequence[Judged], not_run: Sequence[str]) -> dict[str, Any]:
         **_shares(kept),
         "tuned": _shares([row for row in kept if not row.is_held_out]),
         "held_out": _shares(held_out),
-        "proven_precision": _share(proven, lambda row: row.is_top1),
+        "proven_precision": _share([each for each in proofs if each.is_proven], lambda each: each.is_right),
+        "proofs": [asdict(each) for each in proofs],
         "healthy": len(healthy),
         "false_accusations": sum(row.status in ACCUSING for row in healthy),
         "false_accusations_share": _share(healthy, lambda row: row.status in ACCUSING),
@@ -162,7 +179,7 @@ def _plain(row: Judged) -> dict[str, Any]:
     return {**asdict(row), "baselines": dict(row.baselines)}
 
 
-def _share(rows: Sequence[Judged], is_right: Any) -> dict[str, Any]:
+def _share(rows: Sequence[Any], is_right: Any) -> dict[str, Any]:
     """With Wilson's 95 % interval; nothing is known of no cases."""
     count, right = len(rows), sum(1 for row in rows if is_right(row))
     if not count:

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from deploy.cluster import Cluster, ClusterError
+from deploy.documents import fault_text
 from deploy.faults.fault import FaultError
 from deploy.levers import Arm, Lever, Pool, Replicas, available, pulled
 from loadgen.campaign import Campaign, CampaignError, PlannedWindow, Prove, configuration_name
@@ -92,6 +93,15 @@ def proof_of(campaign: Campaign, planned: PlannedWindow, levers: Sequence[Lever]
         ),
     }  # fmt: skip
     return campaign.model_copy(update=dict(change))
+
+
+def foresee(campaign: Campaign) -> None:
+    """What a proof would stumble over is said before anything is measured, as far as it does not depend on what is
+    measured: the spare gateway of a lever wants its share of the machine as well. Raises CampaignError."""
+    window = window_to_prove(campaign, configuration_name(campaign.plan()[0].parameters))
+    levers = list(levers_of(campaign, window).values())
+    if faults := proof_of(campaign, window, levers).problems():
+        raise CampaignError([f"the proof: {fault_text(fault)}" for fault in faults])
 
 
 class Interventions:

@@ -11,7 +11,7 @@ import typer
 import yaml
 from rich.table import Column, Table
 
-from deploy.console import RUNS_DIRECTORY, AsJson, exit_codes, people, print_figures, print_json, say
+from deploy.console import RUNS_DIRECTORY, AsJson, Exit, exit_codes, people, print_figures, print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -222,3 +222,24 @@ def whatif(
         say(f"{said}, {low:,} to {high:,} claimed")
     if as_json:
         print_json(found)
+
+
+def document(run: Run) -> dict[str, Any]:
+    """What a run says to a program."""
+    from analysis.bottleneck import verdict
+    from reports import closing
+
+    return closing.document(run, verdict(run))
+
+
+def exit_code(run: Run) -> Exit:
+    """A broken promise outweighs Ctrl-C, that a disturbed machine, and that a missed gate."""
+    from analysis.gates import gates
+
+    if not run.reconciled:
+        return Exit.CHECK_FAILED
+    if run.status != "complete":
+        return Exit.ABORTED
+    if not run.valid:
+        return Exit.INVALID_RUN
+    return Exit.PASS if all(gate.passed for gate in gates(run)) else Exit.CHECK_FAILED

@@ -17,8 +17,9 @@ from typing import Any
 from deploy.cluster import ClusterError
 from deploy.faults.catalogue import fault_from
 from deploy.faults.fault import FaultError
+from deploy.levers import available
 from loadgen.bench.planted import BY_NAME, OVERRIDES, SEVERITIES, Case, Setting
-from loadgen.campaign import Campaign
+from loadgen.campaign import Campaign, Prove
 from loadgen.collect import CollectError
 from loadgen.generator import GeneratorError
 from loadgen.run import cluster_for, run_campaign
@@ -26,11 +27,12 @@ from loadgen.window import Progress
 
 CALM_S, PLANTED_S = 5.0, 6.0
 SETTLED_S = 1.0
+PROOF_TURN_S, PROOF_SETTLED_S = 2.5, 0.5
 """Left out after each change; and a little before the next one."""
 EDGE_S = 0.2
 SESSION_MAX = 12
 """Plants in a window."""
-PREFIX = "locator_"
+PREFIX, PROOF_PREFIX = "locator_", "proves_"
 TOPOLOGY = "proving"
 
 
@@ -112,6 +114,27 @@ def campaign(session: Session, seed: int) -> Campaign:
             for fault in case.planted(severity) or ()
         ],
     })  # fmt: skip
+
+
+def to_be_proven(case: Case, seed: int) -> Campaign:
+    """The middle severity as a condition of the whole campaign, and every lever but those of what was planted."""
+    setting = case.setting
+    found = Campaign.model_validate({
+        "name": f"{PROOF_PREFIX}{case.name}", "title": f"Prove {case.name}", "topology": TOPOLOGY, "seed": seed,
+        "overrides": {**OVERRIDES, **setting.overrides},
+        "load": {
+            "users": setting.users, "think_time_s": setting.think_s, "warm_up_s": 2, "timeout_s": 10, "duration_s": 8,
+        },
+        "flow": setting.flow,
+        "standing": [fault.model_dump(mode="json") for fault in case.planted(SEVERITIES // 2) or ()],
+    })  # fmt: skip
+    levers = tuple(lever.name for lever in available(found.plan()[0].topology, ()))
+    return found.model_copy(update={"prove": Prove(levers=levers, turn_s=PROOF_TURN_S, settle_s=PROOF_SETTLED_S)})
+
+
+def proven_case(document: Mapping[str, Any]) -> Case | None:
+    """Of which a run is the proof, by its campaign; None of any other run."""
+    return _recognised(document["standing"])[0] if document["name"].startswith(PROOF_PREFIX) else None
 
 
 def segments(

@@ -6,7 +6,7 @@ plants nothing; in a starved one the generator is at fault. Where two limits are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,7 +165,18 @@ STRANGE: tuple[Case, ...] = (
     _strange("idle_connections", (), IdleConnections(count=20)),
 )  # fmt: skip
 """Limits that are no part of the benchmark and on which nothing was ever tuned; the last two limit nobody."""
+ACTIVE = (
+    "strange_engine_hog", "strange_ledger_hog", "strange_redis_hog", "strange_haproxy_hog", "ledger_slow_sync",
+    "engine_slow_sync", "ledger_hot_row", "gateway_stutter", "link_gateway_redis",
+)  # fmt: skip
+"""Of which a proof is tried. None is planted by what a lever turns: work is added, a sync, a row or a link is slow. The
+first five have a lever of another kind (a quota, the pool); of the others nothing must be proven."""
 BY_NAME: Mapping[str, Case] = {case.name: case for case in (*CASES, *STRANGE)}
+
+
+def active(cases: Sequence[Case]) -> list[Case]:
+    """Of these, those to be proven; of the whole benchmark the strange ones among them too."""
+    return [BY_NAME[name] for name in ACTIVE if BY_NAME[name] in cases or len(cases) == len(CASES)]
 
 
 def chosen(names: list[str]) -> list[Case]:

@@ -9,7 +9,7 @@ import pytest
 from analysis.finding import Bearing
 from analysis.load import load
 from loadgen.record import Run
-from tests.loadgen.synthetic import write_run
+from tests.loadgen.synthetic import MEASURED_S, write_run
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,11 @@ def test_an_open_loop_is_carried_where_what_fell_due_was_answered(
 ) -> None:
     run = Run.open(write_run(tmp_path, {1: 100}, planned_per_s=planned_per_s, due_per_s=due_per_s))
     assert [finding.status for finding in load(run)] == [status]
+
+
+def test_a_recorded_cancel_of_an_order_that_this_book_does_not_know_was_never_offered(tmp_path: Path) -> None:
+    unplayable = 40 * MEASURED_S
+    write_run(tmp_path, {1: 100}, errors={"unplayable": unplayable}, planned_per_s=140.0, due_per_s=140.0)
+    (finding,) = load(Run.open(Run.newest(tmp_path)))
+    assert finding.status is Bearing.SUSPECTED
+    assert "of 100 requests/s offered" in finding.claim

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from deploy.faults.slow_sync import SlowSync
 from deploy.levers import Arm, Lever, Replicas, available
 from deploy.topology import Topology
 from loadgen.campaign import Campaign, CampaignError, Prove
-from loadgen.prove import Interventions, levers_of, proof_of, schedule, window_to_prove
+from loadgen.prove import Interventions, foresee, levers_of, proof_of, schedule, window_to_prove
 
 CAMPAIGN = {
     "name": "planted", "title": "A campaign to be proven", "topology": "proving", "sweep": {"gateways": [1, 2]},
@@ -100,3 +101,13 @@ def test_a_proof_by_one_gateway_more_has_that_one_to_spare() -> None:
     planned = window_to_prove(campaign, "gateways=2")
     proof = proof_of(campaign, planned, [Replicas(2)])
     assert proof.plan()[0].topology.gateways.replicas == 3
+
+
+def test_a_spare_gateway_that_the_machine_has_no_room_for_is_refused_before_anything_is_measured() -> None:
+    levers = {"prove": {"levers": ["gateway replicas"]}, "sweep": {}, "overrides": {"gateways.replicas": 2}}
+    campaign = Campaign.model_validate({**CAMPAIGN, **levers})
+    cores = len(os.sched_getaffinity(0))
+    foresee(campaign)
+    full = {"gateways.replicas": 2, "gateways.cpu_cores": (cores - 1.05) / 2}
+    with pytest.raises(CampaignError, match=rf"the proof: .* this machine has {cores}"):
+        foresee(campaign.model_copy(update={"overrides": full}))

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from loadgen.bench.locator import PLANTED_S, SESSION_MAX, campaign, segments, sessions
-from loadgen.bench.planted import CASES, HELD_OUT, SEVERITIES, STRANGE, chosen
+from loadgen.bench.locator import PLANTED_S, SESSION_MAX, campaign, proven_case, segments, sessions, to_be_proven
+from loadgen.bench.planted import ACTIVE, CASES, HELD_OUT, SEVERITIES, STRANGE, active, chosen
+from loadgen.prove import foresee
 
 EVERY = range(SEVERITIES)
 
@@ -58,3 +59,15 @@ def test_what_is_held_out_is_held_out_whole() -> None:
     assert len({truth for case in CASES if case.is_held_out for truth in case.truths} & HELD_OUT) >= 8
     with pytest.raises(ValueError, match="--cases names nonsense"):
         chosen(["nonsense"])
+
+
+def test_a_limit_is_proven_by_no_lever_of_its_own_kind_and_the_run_tells_which_it_was() -> None:
+    assert [case.name for case in active(chosen([]))] == list(ACTIVE)
+    assert [case.name for case in active(chosen(["ledger_slow_sync"]))] == ["ledger_slow_sync"]
+    for case in active(chosen([])):
+        proof = to_be_proven(case, 1)
+        foresee(proof)
+        assert proof.prove
+        assert not [lever for lever in proof.prove.levers if lever.endswith(("commit", "delay"))]
+        assert proven_case(proof.model_dump(mode="json")) == case
+    assert proven_case(campaign(sessions(CASES, EVERY, seed=1, parts=3)[0], 1).model_dump(mode="json")) is None
