@@ -44,7 +44,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("hft-pg-ceiling", Document.HFT, "one Postgres is the limit, at 2,600 to 2,700 orders/s",
           "campaign pg_ceiling with --prove, hft_sweep", claim_tests.hft_pg_ceiling),
     Claim("hft-not-network", Document.HFT, "the container bridge is not the limit",
-          "a campaign with a delayed hop and --prove", claim_tests.hft_not_network),
+          "campaign network_hop with --prove", claim_tests.hft_not_network),
     Claim("hft-redis", Document.HFT, "one Redis does not limit below 10,000 writes/s", "campaign hft_sweep",
           claim_tests.hft_redis),
     Claim("hft-engine", Document.HFT, "the engine carries 100,000 orders/s and more", "bench engine-grpc",
