@@ -27,7 +27,7 @@ from analysis.run_queue import run_queue
 from analysis.saturation import ORDER_PATH, saturation
 from analysis.scaling import scaling
 from analysis.skew import skew
-from analysis.slo import slo
+from analysis.slo import capacities, headline, slo
 from analysis.statements import statements
 from analysis.throttle import throttle
 from analysis.validity import validity
@@ -120,7 +120,7 @@ def weighed(run: Run) -> Verdict:
     limits = tuple(_proven(run, _limit(configuration, findings)) for configuration in configurations(run))
     if not any(limit.configuration.orders or limit.mechanism is Mechanism.LOCK for limit in limits):
         return _nothing_carried(limits, findings)
-    best = max(limits, key=lambda limit: limit.configuration.orders_per_s.value)
+    best = _deciding(run, limits)
     return Verdict(
         limit=best.component,
         status=best.status,
@@ -131,6 +131,15 @@ def weighed(run: Run) -> Verdict:
         limits=limits,
         findings=findings,
     )
+
+
+def _deciding(run: Run, limits: Sequence[Limit]) -> Limit:
+    """Where most was carried; of a search, where the largest configuration first missed its SLO by a limit."""
+    of = {window.name: limit for limit in limits for window in limit.configuration.windows}
+    missed = [of[probe.window] for capacity in capacities(run)[-1:] for probe in capacity.missed]
+    if missed:
+        return next((limit for limit in missed if limit.status is not Status.NO_LIMIT), missed[0])
+    return max(limits, key=lambda limit: limit.configuration.orders_per_s.value)
 
 
 def label(configuration: Configuration) -> str:
@@ -203,6 +212,8 @@ def _share(finding: Finding) -> float:
 
 
 def _sentence(run: Run, best: Limit, limits: Sequence[Limit]) -> str:
+    if searched := headline(run):
+        return f"{searched}; beyond that {_as_clause(best.name)}."
     carried = f"{best.configuration.orders_per_s.value:,.0f} orders/s{_where(run, best.configuration)}"
     match best.status:
         case Status.PROVEN:

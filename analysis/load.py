@@ -46,8 +46,8 @@ def _open(run: Run, configuration: Configuration) -> Finding:
 
 def offered_per_s(run: Run, configuration: Configuration) -> float:
     """Requests due in the measured seconds, as the generator counted them: a spike, a ramp or a recording offers
-    another rate there than its plan's mean. Of old runs, that mean. A recording's cancel of an order that this book does
-    not know was never to be had, so it is not offered."""
+    another rate there than its plan's mean. Of old runs, that mean. A recording's cancel of an order that this book
+    does not know was never to be had, so it is not offered."""
     rows, due, seconds = run.generator, 0.0, 0
     for window in configuration.windows:
         measured = rows["t_ns"].between(window.measured_from_ns, window.measured_until_ns)

@@ -42,6 +42,21 @@ class Capacity:
     def label(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in self.resources.items()) or "the topology"
 
+    @property
+    def missed(self) -> list[Probe]:
+        """The probes that did not keep the SLO, the slowest first: what they met is the limit."""
+        return sorted((probe for probe in self.probes if not probe.kept), key=lambda probe: probe.rate_per_s)
+
+    def __str__(self) -> str:
+        rates, found = [probe.rate_per_s for probe in self.probes], self.knee
+        if found.is_bracketed:
+            said, interval = f"up to {found.rate_per_s:,.0f}", f" ({found.low:,.0f} to {found.high:,.0f})"
+        elif self.missed:
+            said, interval = f"not even at {min(rates):,.0f}", ""
+        else:
+            said, interval = f"at least up to {max(rates):,.0f}", ""
+        return f"{said} requests/s with {self.label}{interval}"
+
 
 @remembered
 def capacities(run: Run) -> list[Capacity]:
@@ -62,6 +77,13 @@ def demand(found: list[Capacity]) -> list[tuple[float, Mapping[str, Any]]]:
         if not steps or capacity.knee.rate_per_s > steps[-1][0]:
             steps.append((capacity.knee.rate_per_s, capacity.resources))
     return steps
+
+
+def headline(run: Run) -> str:
+    """What a search found, for the person who asked for it, most resources first; empty where nothing was searched."""
+    found = capacities(run)
+    said = ", ".join(str(capacity) for capacity in reversed(found))
+    return f"p99 stays below {run.campaign['search']['p99_ms']:g} ms {said}" if found else ""
 
 
 def slo(run: Run) -> list[Finding]:

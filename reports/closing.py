@@ -10,18 +10,20 @@ from analysis import measured
 from analysis.bottleneck import Verdict, label
 from analysis.capacity import gateways_of
 from analysis.gates import gates
+from analysis.slo import capacities
 from loadgen.record import Run
 from reports.html import COLUMNS, reconciled
 
 
 def closing_lines(run: Run, verdict: Verdict, report_path: Path) -> list[str]:
-    """The five lines that `make demo` ends with: verdict, rates and latencies, reconciliation, report, what next."""
+    """The lines that `make demo` ends with: verdict, rates and latencies (of a search the verdict says them),
+    reconciliation, report, what next."""
     _, headline, detail = reconciled(run.reconciliation)
     missed = [gate for gate in gates(run) if not gate.passed] if run.valid else []
     return [
         verdict.sentence,
         *(f"Gate missed: {gate.name} {gate.configuration}: {gate.said}" for gate in missed),
-        " | ".join(_rate(run, each) for each in measured.configurations(run)),
+        *([] if capacities(run) else [" | ".join(_rate(run, each) for each in measured.configurations(run))]),
         f"{_deaths(run)}{headline}: {detail}.",
         f"Report: {report_path}",
         f"Next: {verdict.next}",

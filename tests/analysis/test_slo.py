@@ -1,0 +1,59 @@
+"""What a capacity search comes to: where the SLO still held, and which configuration's limit is told of."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from analysis.bottleneck import verdict
+from analysis.slo import RATE, Capacity, Probe, capacities
+from loadgen.knee import Trial, knee
+from loadgen.record import Run
+from tests.loadgen.synthetic import write_run
+
+SEARCH = {"p99_ms": 100, "error_share": 0.01, "from_per_s": 50, "to_per_s": 1_000}
+
+
+def capacity(kept: dict[float, bool]) -> Capacity:
+    probes = tuple(Probe(f"gateways=2/{n}", rate, 10.0, 0.0, held) for n, (rate, held) in enumerate(kept.items()))
+    return Capacity({"gateways": 2}, probes, knee(50, 1_000, [Trial(rate, held) for rate, held in kept.items()]))
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (
+            {200.0: True, 250.0: False, 215.0: True, 232.0: False},
+            r"up to 2\d\d requests/s with gateways=2 \(2\d\d to 2",
+        ),
+        ({200.0: True, 900.0: True}, r"at least up to 900 requests/s with gateways=2$"),
+        ({200.0: False, 100.0: False}, r"not even at 100 requests/s with gateways=2$"),
+    ],
+)
+def test_a_capacity_says_how_far_the_slo_held_and_does_not_guess_beyond_its_probes(
+    kept: dict[float, bool], said: str
+) -> None:
+    found = capacity(kept)
+    assert re.match(said, str(found))
+    assert [probe.rate_per_s for probe in found.missed] == sorted(rate for rate, held in kept.items() if not held)
+
+
+def searched(runs: Path, latency_ms: float) -> Run:
+    run = Run.open(write_run(runs, {100: 90, 200: 180}, swept=RATE, latency_ms=latency_ms, planned_per_s=150.0))
+    run.__dict__["campaign"] = {**run.campaign, "search": SEARCH}
+    return run
+
+
+def test_the_verdict_of_a_search_begins_with_what_was_searched_for(tmp_path: Path) -> None:
+    run = searched(tmp_path, latency_ms=300.0)
+    assert [capacity.label for capacity in capacities(run)] == ["the topology"]
+    assert verdict(run).sentence.startswith(
+        "p99 stays below 100 ms not even at 100 requests/s with the topology; beyond"
+    )
+    assert verdict(run).limits[0].configuration.name.endswith("=100")
+
+
+def test_a_search_whose_every_probe_held_says_so(tmp_path: Path) -> None:
+    assert "at least up to 200 requests" in verdict(searched(tmp_path, latency_ms=5.0)).sentence
