@@ -20,6 +20,7 @@ import httpx
 import msgspec
 import numpy as np
 from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
 
 ASKED_DEADLINE_S = 10.0
 
@@ -50,7 +51,11 @@ class Watched(msgspec.Struct, frozen=True, tag="watched"):
     """Polls that brought no book."""
 
 
-Said = Ready | Watched
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    reason: str
+
+
+Said = Ready | Watched | Failed
 encode = msgspec.json.Encoder().encode
 _decode_said = msgspec.json.Decoder(Said).decode
 _decode_watch = msgspec.json.Decoder(Watch).decode
@@ -104,7 +109,7 @@ class _Desk:
             ]
             tasks = [asyncio.create_task(self._poll(poller, at)) for at, poller in enumerate(pollers)]
             tasks.append(asyncio.create_task(self._stream(lambda told, at_ns: witnessed.append((told, at_ns)))))
-        ended = asyncio.create_task(asyncio.to_thread(sys.stdin.buffer.read))
+        ended = asyncio.create_task(_end_of_input())
         await self._until(ended, tasks)
         for task in tasks:
             task.cancel()
@@ -112,7 +117,7 @@ class _Desk:
         for poller in pollers:
             self._note_polled(poller, witnessed)
 
-    async def _until(self, ended: asyncio.Task[bytes], tasks: list[asyncio.Task[None]]) -> None:
+    async def _until(self, ended: asyncio.Task[None], tasks: list[asyncio.Task[None]]) -> None:
         """A client that fails ends them all: its exception is raised."""
         all_ready = asyncio.create_task(self._all_ready(len(tasks)))
         done, _ = await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -177,6 +182,14 @@ class _Desk:
                 self._note(told, poller.at_ns[told.symbol][first])
 
 
+async def _end_of_input() -> None:
+    """Not in a thread: one that reads for ever would keep a process alive whose clients have failed."""
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
+    await reader.read()
+
+
 def decode_said(line: bytes) -> Said:
     """Raises msgspec.DecodeError."""
     said: Said = _decode_said(line)
@@ -191,7 +204,11 @@ def say(said: Said) -> None:
 def main() -> None:
     watch, began = _decode_watch(sys.stdin.buffer.readline()), time.monotonic()
     desk = _Desk(watch)
-    asyncio.run(desk.work())
+    try:
+        asyncio.run(desk.work())
+    except (OSError, WebSocketException, httpx.HTTPError) as error:
+        say(Failed(f"{watch.address}: {error}"))
+        sys.exit(1)
     Path(watch.ages).write_bytes(np.array(desk.known, dtype=np.int64).tobytes())
     say(Watched(time.process_time() / (time.monotonic() - began), desk.failed))
 

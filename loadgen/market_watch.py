@@ -20,7 +20,7 @@ from deploy.cluster import Cluster
 from loadgen.campaign import PlannedWindow
 from loadgen.generator import ROOT, GeneratorError
 from loadgen.latency import ages
-from loadgen.market_client import Ready, Said, Watch, Watched, decode_said, encode
+from loadgen.market_client import Failed, Ready, Said, Watch, Watched, decode_said, encode
 from loadgen.record import Invalidity
 from loadgen.validity import GENERATOR_CPU_SHARE_MAX
 from loadgen.wire import Endpoint
@@ -124,9 +124,12 @@ class MarketWatch:
         if not select.select([process.stdout], [], [], deadline_s)[0]:
             raise self._failed(f"said nothing for {deadline_s:g} s")
         try:
-            return decode_said(process.stdout.readline())
+            said = decode_said(process.stdout.readline())
         except msgspec.DecodeError as error:
             raise self._failed("ended") from error
+        if isinstance(said, Failed):
+            raise GeneratorError(f"those who watch the market failed: {said.reason}")
+        return said
 
     def _failed(self, what: str) -> GeneratorError:
         end = " | ".join(self._log.read_text(errors="replace").splitlines()[-3:])

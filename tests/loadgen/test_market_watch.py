@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,18 +54,39 @@ def test_watchers_without_market_data_are_refused(tmp_path: Path) -> None:
         Campaign.read(file)
 
 
-def test_a_process_that_cannot_watch_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clients_that_nobody_answers_are_not_waited_for_longer_than_their_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadgen.market_watch.READY_DEADLINE_S", 1.0)
+    with pytest.raises(GeneratorError, match="said nothing for 1 s"), watching(tmp_path, "127.0.0.1:9"):
+        pass
+
+
+def test_clients_that_are_turned_away_say_so_at_once(tmp_path: Path) -> None:
+    class NotYou(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_error(401)
+
+    with HTTPServer(("127.0.0.1", 0), NotYou) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(GeneratorError, match="HTTP 401"), watching(tmp_path, f"127.0.0.1:{server.server_port}"):
+            pass
+        server.shutdown()
+
+
+def watching(directory: Path, address: str) -> MarketWatch:
+    """One client of the stream at this address."""
     planned = Campaign.model_validate({
-        "name": "nothing", "title": "Nobody answers", "topology": "unbounded",
+        "name": "watched", "title": "One client", "topology": "unbounded",
         "load": {"users": 1, "duration_s": 1, "watchers": {"kind": "stream", "clients": 1}},
         "overrides": {"market_data.replicas": 1},
     }).plan()[0]  # fmt: skip
-    keys = tmp_path / "keys.json"
+    keys = directory / "keys.json"
     keys.write_text('{"1": "a key"}')
-    nowhere: Any = SimpleNamespace(address=lambda _: "127.0.0.1:9", secrets=SimpleNamespace(api_keys=keys))
-    monkeypatch.setattr("loadgen.market_watch.READY_DEADLINE_S", 1.0)
-    with pytest.raises(GeneratorError, match="said nothing for 1 s"), MarketWatch(nowhere, planned, tmp_path):
-        pass
+    cluster: Any = SimpleNamespace(address=lambda _: address, secrets=SimpleNamespace(api_keys=keys))
+    return MarketWatch(cluster, planned, directory)
 
 
 def test_watchers_without_cpu_to_spare_make_the_window_invalid() -> None:
