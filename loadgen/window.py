@@ -100,20 +100,7 @@ def load(
     if heard.started is None or heard.noise is None:
         raise GeneratorError("the generator ended without having started")
     noise, found = heard.noise.noise(), read_receipts(receipts)
-    until_ns = min(heard.started.measured_until_ns, heard.cut_ns or heard.started.measured_until_ns)
-    window = Window(
-        name=planned.name,
-        parameters=planned.parameters,
-        repetition=planned.repetition,
-        position=planned.position,
-        users=planned.load.users or 0,
-        think_time_s=planned.load.think_time_s,
-        rate_per_s=planned.load.rate_per_s(campaign.seed),
-        started_ns=heard.started.started_ns,
-        measured_from_ns=_measured_from_ns(bool(campaign.faults or levers), planned, found, heard.started, until_ns),
-        measured_until_ns=until_ns,
-        ended_ns=heard.ended_ns,
-    )
+    window = _as_loaded(campaign, planned, found, heard.started, heard, is_disturbed=bool(campaign.faults or levers))
     if window.measured_until_ns <= window.measured_from_ns:
         return None
     if said := silence(cluster.address("haproxy"), found):
@@ -130,6 +117,25 @@ def load(
         tuple(timeline.events),
         tuple(interventions.rows),
         market.seen,
+    )
+
+
+def _as_loaded(
+    campaign: Campaign, planned: PlannedWindow, found: Receipts, started: Started, heard: _Heard, *, is_disturbed: bool
+) -> Window:
+    until_ns = min(started.measured_until_ns, heard.cut_ns or started.measured_until_ns)
+    return Window(
+        name=planned.name,
+        parameters=planned.parameters,
+        repetition=planned.repetition,
+        position=planned.position,
+        users=planned.load.users or 0,
+        think_time_s=planned.load.think_time_s,
+        rate_per_s=planned.load.rate_per_s(campaign.seed),
+        started_ns=started.started_ns,
+        measured_from_ns=_measured_from_ns(is_disturbed, planned, found, started, until_ns),
+        measured_until_ns=until_ns,
+        ended_ns=heard.ended_ns,
     )
 
 
