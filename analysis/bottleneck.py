@@ -44,6 +44,8 @@ WAITING = (
     Mechanism.COMMIT, Mechanism.POOL, Mechanism.LOCK, Mechanism.RESPONSE, Mechanism.NETWORK, Mechanism.STATEMENT,
     Mechanism.DATA_FILES,
 )  # fmt: skip
+MANY = (Mechanism.LOCK, Mechanism.CONNECTIONS, Mechanism.DATA_FILES)
+"""Spelled in the plural."""
 CONTEXT = (Mechanism.SCALING, Mechanism.LOAD, Mechanism.DRIFT)
 """These findings say how throughput behaves, and name nobody by themselves."""
 OUTWEIGHS = 2.0
@@ -215,11 +217,12 @@ def _sentence(run: Run, best: Limit, limits: Sequence[Limit]) -> str:
     if searched := headline(run):
         return f"{searched}; beyond that {_as_clause(best.name)}."
     carried = f"{best.configuration.orders_per_s.value:,.0f} orders/s{_where(run, best.configuration)}"
+    limits_it = "limit" if best.mechanism in MANY else "limits"
     match best.status:
         case Status.PROVEN:
-            sentence = f"Proven: the {best.name} limits the cluster to {carried}"
+            sentence = f"Proven: the {best.name} {limits_it} the cluster to {carried}"
         case Status.SUSPECTED:
-            sentence = f"Suspected: the {best.name} limits the cluster to {carried}"
+            sentence = f"Suspected: the {best.name} {limits_it} the cluster to {carried}"
         case Status.HOST:
             sentence = f"The host is the limit: its {run.machine.cores} cores were full at {carried}"
         case Status.GENERATOR:
