@@ -54,6 +54,10 @@ class Trial:
     def mechanism(self) -> Mechanism:
         return MECHANISMS[self.first.lever.rpartition(" ")[2]]
 
+    def _more(self, component: str) -> str:
+        is_whole = self.mechanism is Mechanism.REPLICAS
+        return f"Add one more of {component}" if is_whole else f"Give the {self.mechanism} of {component} more"
+
     def finding(self, configuration: Configuration) -> Finding:
         said = "; ".join(condition.said for condition in self.conditions if condition.holds == self.is_proven)
         component = in_words(self.first.component)
@@ -70,7 +74,7 @@ class Trial:
                 Figure("not explained by the elasticities", self.proof.rest, ""),
             ),
             doubt="" if self.is_proven and not _crowded(self.proof) else _doubt(self),
-            next_step=f"Give the {self.mechanism} of {component} more: a step more gave {_gain(self.first)}.",
+            next_step=f"{self._more(component)}: a step more gave {_gain(self.first)}.",
         )
 
 

@@ -71,10 +71,12 @@ def capacities(run: Run) -> list[Capacity]:
 
 
 def demand(found: list[Capacity]) -> list[tuple[float, Mapping[str, Any]]]:
-    """(load in requests/s, the least resources that carry it), for the loads at which that changes, ascending."""
+    """(load in requests/s, the least resources that carry it), for the loads at which that changes, ascending; resources
+    that kept the SLO at no load at all carry none."""
     steps: list[tuple[float, Mapping[str, Any]]] = []
     for capacity in found:
-        if not steps or capacity.knee.rate_per_s > steps[-1][0]:
+        is_kept = len(capacity.missed) < len(capacity.probes)
+        if is_kept and (not steps or capacity.knee.rate_per_s > steps[-1][0]):
             steps.append((capacity.knee.rate_per_s, capacity.resources))
     return steps
 
@@ -113,12 +115,15 @@ def _probe(run: Run, search: Mapping[str, Any], window: Window) -> Probe:
 def _finding(run: Run, capacity: Capacity) -> Finding:
     search, found = run.campaign["search"], capacity.knee
     claim = (
-        f"With {capacity.label} the SLO (p99 below {search['p99_ms']:g} ms, errors below"
-        f" {100 * search['error_share']:g} %) holds up to {found.rate_per_s:,.0f} requests/s"
+        f"The SLO (p99 below {search['p99_ms']:g} ms, errors below {100 * search['error_share']:g} %) holds {capacity}"
     )
     method = f"QUEST over {len(capacity.probes)} probes"
     figure = Figure("capacity", found.rate_per_s, "requests/s", Interval(found.low, found.high, method))
-    beyond = "" if found.is_bracketed else "Every probe came out alike: the capacity may lie outside of what was tried."
+    beyond = (
+        ""
+        if found.is_bracketed
+        else f"Every probe of {capacity.label} came out alike: its capacity lies outside of them."
+    )
     return Finding(
         claim=claim,
         component="load",

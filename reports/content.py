@@ -194,6 +194,7 @@ def _search(run: Run) -> dict[str, Any] | None:
         "capacity": [
             {
                 "resources": each.label,
+                "said": str(each),
                 "per_s": each.knee.rate_per_s,
                 "low": each.knee.low,
                 "high": each.knee.high,

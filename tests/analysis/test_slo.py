@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from analysis.bottleneck import verdict
-from analysis.slo import RATE, Capacity, Probe, capacities
+from analysis.slo import RATE, Capacity, Probe, capacities, demand
 from loadgen.knee import Trial, knee
 from loadgen.record import Run
 from tests.loadgen.synthetic import write_run
@@ -38,6 +38,12 @@ def test_a_capacity_says_how_far_the_slo_held_and_does_not_guess_beyond_its_prob
     found = capacity(kept)
     assert re.match(said, str(found))
     assert [probe.rate_per_s for probe in found.missed] == sorted(rate for rate, held in kept.items() if not held)
+
+
+def test_what_kept_the_slo_at_no_load_carries_none() -> None:
+    never, held = capacity({100.0: False, 200.0: False}), capacity({200.0: True, 250.0: False})
+    assert demand([never]) == []
+    assert [resources for _, resources in demand([never, held])] == [{"gateways": 2}]
 
 
 def searched(runs: Path, latency_ms: float) -> Run:
