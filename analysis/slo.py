@@ -71,8 +71,9 @@ def capacities(run: Run) -> list[Capacity]:
 
 
 def demand(found: list[Capacity]) -> list[tuple[float, Mapping[str, Any]]]:
-    """(load in requests/s, the least resources that carry it), for the loads at which that changes, ascending; resources
-    that kept the SLO at no load at all carry none."""
+    """(load in requests/s, the least resources that carry it), for the loads at which that changes, ascending.
+
+    Resources that kept the SLO at no load at all carry none."""
     steps: list[tuple[float, Mapping[str, Any]]] = []
     for capacity in found:
         is_kept = len(capacity.missed) < len(capacity.probes)
