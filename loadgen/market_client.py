@@ -47,8 +47,6 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 class Watched(msgspec.Struct, frozen=True, tag="watched"):
     cpu_share: float
     """Of one core, from the first line to the last: the process has one thread."""
-    failed: int
-    """Polls that brought no book."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
@@ -95,10 +93,9 @@ class _Desk:
     ready: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     """Released once by each client that has its first books."""
     known: list[tuple[int, int]] = field(default_factory=list)
-    failed: int = 0
 
     async def work(self) -> None:
-        witnessed: list[tuple[_Told, int]] = []
+        witnessed: list[_Told] = []
         pollers: list[_Poller] = []
         if self.watch.kind == "stream":
             tasks = [asyncio.create_task(self._stream(self._note)) for _ in range(self.watch.clients)]
@@ -108,7 +105,7 @@ class _Desk:
                 _Poller({name: [] for name in books}, {name: [] for name in books}) for _ in range(self.watch.clients)
             ]
             tasks = [asyncio.create_task(self._poll(poller, at)) for at, poller in enumerate(pollers)]
-            tasks.append(asyncio.create_task(self._stream(lambda told, at_ns: witnessed.append((told, at_ns)))))
+            tasks.append(asyncio.create_task(self._stream(lambda told, _: witnessed.append(told))))
         ended = asyncio.create_task(_end_of_input())
         await self._until(ended, tasks)
         for task in tasks:
@@ -163,8 +160,7 @@ class _Desk:
         try:
             answer = (await client.get(f"/v1/book/{symbol}")).raise_for_status()
         except (httpx.TransportError, httpx.HTTPStatusError):
-            self.failed += 1
-            return
+            return  # as a client would, it asks again when it is due
         sequence, seen = _decode_book(answer.content).sequence, poller.sequences[symbol]
         if not seen or sequence > seen[-1]:
             seen.append(sequence)
@@ -173,8 +169,8 @@ class _Desk:
     def _note(self, told: _Told, at_ns: int) -> None:
         self.known += [(at_ns, at_ns - trade.time_ns) for trade in told.trades]
 
-    def _note_polled(self, poller: _Poller, witnessed: list[tuple[_Told, int]]) -> None:
-        for told, _ in witnessed:
+    def _note_polled(self, poller: _Poller, witnessed: list[_Told]) -> None:
+        for told in witnessed:
             if not told.trades or told.symbol not in poller.sequences:
                 continue
             first = bisect_left(poller.sequences[told.symbol], told.sequence)
@@ -210,7 +206,7 @@ def main() -> None:
         say(Failed(f"{watch.address}: {error}"))
         sys.exit(1)
     Path(watch.ages).write_bytes(np.array(desk.known, dtype=np.int64).tobytes())
-    say(Watched(time.process_time() / (time.monotonic() - began), desk.failed))
+    say(Watched(time.process_time() / (time.monotonic() - began)))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import select
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +15,8 @@ import numpy.typing as npt
 
 from deploy.cluster import Cluster
 from loadgen.campaign import PlannedWindow
-from loadgen.generator import ROOT, GeneratorError
+from loadgen.child import Child
+from loadgen.generator import GeneratorError
 from loadgen.latency import ages
 from loadgen.market_client import Failed, Ready, Said, Watch, Watched, decode_said, encode
 from loadgen.record import Invalidity
@@ -37,7 +35,6 @@ class Seen:
     kind: str
     known_ns: npt.NDArray[np.int64]
     cpu_share: float
-    failed: int
 
     def rows(self, window: str, measured_from_ns: int) -> list[dict[str, Any]]:
         """As in `latency.parquet`."""
@@ -57,18 +54,18 @@ class MarketWatch:
         self.seen: Seen | None = None
         self._cluster, self._planned = cluster, planned
         self._ages, self._log = scratch / "ages", scratch / "market_watch.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
 
     def __enter__(self) -> Self:
         """Raises GeneratorError where the clients do not get what they need to begin."""
         if self._planned.load.watchers.kind != "none":
-            self._process = self._started()
+            self._child = Child("loadgen.market_client", self._log)
             try:
-                self._give(self._process)
-                if not isinstance(self._said(self._process, READY_DEADLINE_S), Ready):
-                    raise self._failed("ended before it was told to")
+                self._child.send(encode(self._watch()))
+                if not isinstance(self._said(self._child, READY_DEADLINE_S), Ready):
+                    raise self._failed(self._child, "ended before it was told to")
             except BaseException:
-                self._end(self._process)
+                self._child.end(END_DEADLINE_S)
                 raise
         return self
 
@@ -76,30 +73,19 @@ class MarketWatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Raises GeneratorError where the clients failed meanwhile."""
-        if self._process is None:
+        if self._child is None:
             return
         try:
-            _close(self._process)
+            self._child.stop()
             if error is None:
-                self.seen = self._read(self._process)
+                self.seen = self._read(self._child)
         finally:
-            self._end(self._process)
+            self._child.end(END_DEADLINE_S)
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        with self._log.open("ab") as errors:
-            return subprocess.Popen(
-                [sys.executable, "-m", "loadgen.market_client"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                cwd=ROOT,
-                start_new_session=True,  # Ctrl-C is for the lab
-            )
-
-    def _give(self, process: subprocess.Popen[bytes]) -> None:
+    def _watch(self) -> Watch:
         watchers, topology = self._planned.load.watchers, self._planned.topology
         keys = json.loads(self._cluster.secrets.api_keys.read_text())
-        watch = Watch(
+        return Watch(
             address=self._cluster.address("haproxy"),
             api_key=str(next(iter(keys.values()))),
             kind=watchers.kind,
@@ -108,46 +94,26 @@ class MarketWatch:
             symbols=topology.symbols,
             ages=str(self._ages),
         )
-        assert process.stdin is not None
-        process.stdin.write(encode(watch) + b"\n")
-        process.stdin.flush()
 
-    def _read(self, process: subprocess.Popen[bytes]) -> Seen:
-        said = self._said(process, END_DEADLINE_S)
+    def _read(self, child: Child) -> Seen:
+        said = self._said(child, END_DEADLINE_S)
         if not isinstance(said, Watched):
-            raise self._failed("said nothing of what it saw")
+            raise self._failed(child, "said nothing of what it saw")
         known_ns = np.frombuffer(self._ages.read_bytes(), np.int64).reshape(-1, 2)
-        return Seen(self._planned.load.watchers.kind, known_ns, said.cpu_share, said.failed)
+        return Seen(self._planned.load.watchers.kind, known_ns, said.cpu_share)
 
-    def _said(self, process: subprocess.Popen[bytes], deadline_s: float) -> Said:
-        assert process.stdout is not None
-        if not select.select([process.stdout], [], [], deadline_s)[0]:
-            raise self._failed(f"said nothing for {deadline_s:g} s")
+    def _said(self, child: Child, deadline_s: float) -> Said:
+        if not select.select([child.said], [], [], deadline_s)[0]:
+            raise self._failed(child, f"said nothing for {deadline_s:g} s")
         try:
-            said = decode_said(process.stdout.readline())
+            said = decode_said(child.said.readline())
         except msgspec.DecodeError as error:
-            raise self._failed("ended") from error
+            raise self._failed(child, "ended") from error
         if isinstance(said, Failed):
             raise GeneratorError(f"those who watch the market failed: {said.reason}")
         return said
 
-    def _failed(self, what: str) -> GeneratorError:
-        end = " | ".join(self._log.read_text(errors="replace").splitlines()[-3:])
-        return GeneratorError(f"the process that watches the market {what}; the end of its log: {end or 'nothing'}")
-
     @staticmethod
-    def _end(process: subprocess.Popen[bytes]) -> None:
-        _close(process)
-        try:
-            process.wait(END_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(END_DEADLINE_S)
-        assert process.stdout is not None
-        process.stdout.close()
-
-
-def _close(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()
+    def _failed(child: Child, what: str) -> GeneratorError:
+        end = child.end_of_log(3) or "nothing"
+        return GeneratorError(f"the process that watches the market {what}; the end of its log: {end}")

@@ -15,7 +15,8 @@ import numpy as np
 
 from loadgen.assignment import Assignment, Second, Started, Trading
 from loadgen.bench import BenchError
-from loadgen.generator import ROOT, Generator
+from loadgen.child import ROOT
+from loadgen.generator import Generator
 from loadgen.latency import Receipts, read_receipts
 from loadgen.noise import Noise, NoiseMeter
 from loadgen.record import Invalidity

@@ -24,7 +24,7 @@ from loadgen.assignment import Assignment
 from loadgen.bench import BenchError
 from loadgen.bench.client import BASE, measured, stand_in
 from loadgen.bench.stand_in import STALL_S
-from loadgen.generator import ROOT
+from loadgen.child import ROOT
 from loadgen.record import new_histogram
 
 RATE_PER_S = 200

@@ -90,5 +90,5 @@ def watching(directory: Path, address: str) -> MarketWatch:
 
 
 def test_watchers_without_cpu_to_spare_make_the_window_invalid() -> None:
-    seen = Seen("stream", np.empty((0, 2), np.int64), cpu_share=0.9, failed=0)
+    seen = Seen("stream", np.empty((0, 2), np.int64), cpu_share=0.9)
     assert [reason.blames for reason in seen.invalidities("base/1")] == ["generator"]
