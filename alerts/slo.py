@@ -12,13 +12,20 @@ from dataclasses import dataclass
 
 import yaml
 
-from deploy.local.rules import RULES
+from deploy.local.rules import RULES, window_s
 from target_system.slo import AVAILABILITY, LATENCY, Slo, burn
+
+JUDGED = 1_440
+"""Times in a long window."""
 
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """An alert when the budget is spent `times` faster than allowed over both windows."""
+    """An alert when the budget is spent `times` faster than allowed over both windows.
+
+    Judged 1,440 times in its long window, as a day each minute: each time Prometheus reads all that the windows hold,
+    and three days each second cost it a core more with every eight hours that it runs.
+    """
 
     name: str
     slo: Slo
@@ -26,6 +33,11 @@ class Burn:
     long: str
     short: str
     severity: str
+
+    @property
+    def interval(self) -> str:
+        milliseconds = round(window_s(self.long) * 1000 / JUDGED)
+        return f"{milliseconds // 1000}s" if milliseconds % 1000 == 0 else f"{milliseconds}ms"
 
     def lasts_s(self, long_s: float, bad_share: float) -> float:
         """Theory: from the first bad order until the long window has burned enough, at a steady share of bad ones."""
@@ -59,7 +71,8 @@ def document(burning: Burn) -> str:
             "runbook_url": f"docs/runbooks/{burning.name}.md",
         },
     }
-    text = yaml.safe_dump({"groups": [{"name": burning.name, "rules": [rule]}]}, sort_keys=False, width=140)
+    group = {"name": burning.name, "interval": burning.interval, "rules": [rule]}
+    text = yaml.safe_dump({"groups": [group]}, sort_keys=False, width=140)
     return f"# Generated: python -m alerts.slo\n{text}"
 
 

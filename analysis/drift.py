@@ -1,9 +1,9 @@
 """What grows without the load growing: a leak or a drift, found over a long window by a slope and not by the eye.
 
-Memory of every part, latency and queues in even stretches of the measured part; of each the slope of Theil and Sen
-(Sen 1968, Journal of the American Statistical Association 63) with its interval, which outliers do not move. Stretches
-are long, so that neighbours hardly depend on each other. A slope counts only where its whole interval lies above zero
-*and* what it adds over the window matters, for in an hour even an innocent slope can be told from zero.
+Memory and CPU of every part, latency and queues in even stretches of the measured part; of each the slope of Theil and
+Sen (Sen 1968, Journal of the American Statistical Association 63) with its interval, which outliers do not move.
+Stretches are long, so that neighbours hardly depend on each other. A slope counts only where its whole interval lies
+above zero *and* what it adds over the window matters, for in an hour even an innocent slope can be told from zero.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scipy import stats
 
 from analysis.finding import Bearing, Figure, Finding, Interval, Mechanism
 from analysis.measured import latencies_by_second
-from analysis.series import SECOND_NS, inside, samples_of
+from analysis.series import SECOND_NS, gauge, increase, inside, samples_of
 from loadgen.record import Run, Window
 
 STRETCHES = 24
@@ -28,7 +28,8 @@ GROWTH_MIN = 0.10
 MEMORY_MIN_MB = 4.0
 LATENCY_MIN_MS = 1.0
 QUEUE_MIN = 5.0
-MEMORY = "cluster_memory_bytes"
+CPU_MIN_CORES = 0.05
+MEMORY, CPU = "cluster_memory_bytes", "cluster_cpu_seconds_total"
 MOVING = frozenset({"ramp", "step", "spike"})
 """Loads under which latency and queues may well grow."""
 QUEUES = {
@@ -72,9 +73,8 @@ def drift(run: Run) -> list[Finding]:
 
 def trends(run: Run, window: Window) -> list[Trend]:
     """Of everything that was sampled in enough stretches of the window."""
-    found = (
-        _trend(window, series) for series in (*_memory(run, window), *_queues(run, window), *_latency(run, window))
-    )
+    searched = (*_memory(run, window), *_cpu(run, window), *_queues(run, window), *_latency(run, window))
+    found = (_trend(window, series) for series in searched)
     return [trend for trend in found if trend is not None]
 
 
@@ -95,13 +95,23 @@ def _memory(run: Run, window: Window) -> Iterator[_Series]:
         yield _Series(f"memory of {instance}", str(component), "MB", MEMORY_MIN_MB, times, values)
 
 
+def _cpu(run: Run, window: Window) -> Iterator[_Series]:
+    samples = samples_of(run, CPU, window)
+    for (component, instance), rows in samples.groupby(["component", "instance"]):
+        if len(rows) > 1:
+            cores = increase(rows, window)
+            times = window.measured_from_ns + SECOND_NS * np.arange(len(cores), dtype=float)
+            yield _Series(f"CPU of {instance}", str(component), "cores", CPU_MIN_CORES, times, cores)
+
+
 def _queues(run: Run, window: Window) -> Iterator[_Series]:
-    """All instances of a component together."""
+    """All instances of a component together, though each is scraped at a moment of its own."""
     for metric, name in QUEUES.items():
-        samples = inside(samples_of(run, metric, window), window)
-        for component, rows in samples.groupby("component"):
-            total = rows.groupby("t_ns")["value"].sum()
-            yield _Series(name, str(component), "", QUEUE_MIN, total.index.to_numpy(float), total.to_numpy(float))
+        for component in samples_of(run, metric, window)["component"].unique():
+            values = gauge(run, metric, window, component)
+            if values is not None:
+                times = np.linspace(window.measured_from_ns, window.measured_until_ns, len(values), endpoint=False)
+                yield _Series(name, str(component), "", QUEUE_MIN, times, values)
 
 
 def _latency(run: Run, window: Window) -> Iterator[_Series]:

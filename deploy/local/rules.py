@@ -35,6 +35,7 @@ def scaled(text: str, long_s: float | None, docs: str = "") -> str:
             rule["annotations"]["runbook_url"] = docs + rule["annotations"]["runbook_url"]
             if BURNS in rule["labels"] and long_s is not None:
                 _scale(rule, long_s)
+                group.pop("interval", None)  # short windows are judged each second
     return yaml.safe_dump(document, sort_keys=False)
 
 

@@ -48,10 +48,28 @@ def test_a_swing_a_step_back_and_a_slow_crawl_are_no_leak(tmp_path: Path, monkey
     assert suspected(run(tmp_path, monkeypatch, swing, crawl, falling)) == []
 
 
+def test_cpu_that_grows_under_a_load_that_does_not_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 0.1 to 0.22 cores; and 0.3 all along."""
+    grows = Series("cluster_cpu_seconds_total", "prometheus", lambda _, s: 0.1 * s + 0.0005 * s * s, "prometheus")
+    even = Series("cluster_cpu_seconds_total", "gateway", lambda _, s: 0.3 * s, "gateway-1")
+    assert suspected(run(tmp_path, monkeypatch, grows, even)) == ["growth of the CPU of prometheus"]
+
+
 def test_a_queue_that_grows_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     growing = Series("gateway_ledger_waiters", "gateway", lambda _, s: 0.5 * s, "gateway-1")
     flat = Series("engine_queue_depth_commands", "engine", lambda _, s: s % 7, "engine")
     assert suspected(run(tmp_path, monkeypatch, growing, flat)) == ["growth of the queue for a ledger connection"]
+
+
+def test_a_queue_is_that_of_all_instances_though_each_is_scraped_at_a_moment_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three each: too little alone, nine together are found."""
+    queues = [
+        Series("gateway_orders_in_flight", "gateway", lambda _, s: 2 + 3 * s / 120, f"gateway-{n}", offset_s=0.3 * n)
+        for n in range(3)
+    ]
+    assert suspected(run(tmp_path, monkeypatch, *queues)) == ["growth of the number of orders in the gateways"]
 
 
 def test_a_short_window_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
