@@ -35,7 +35,6 @@ from loadgen import commands as loadgen
 from reports import commands as reports
 
 if TYPE_CHECKING:
-    from analysis.finding import Interval
     from analysis.locator import Judged, Planted, Tried
     from loadgen.bench.planted import Case
     from loadgen.campaign import Campaign
@@ -111,7 +110,11 @@ def run(
         bool, typer.Option("--dry-run", help="Say what would be run and how long it takes; run nothing.")
     ] = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Generator processes that share the load; at most one a core.")
+        int | None, typer.Option(min=0, help="Generator processes that share the load; at most one a core.")
+    ] = None,
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="Another machine that shares it, by ssh: user@name:checkout. Several times."),
     ] = None,
     prove: Annotated[
         Proving | None,
@@ -127,11 +130,13 @@ def run(
     Ctrl-C seals what was measured until then as aborted, stops everything and exits 130.
     """
     if dry_run:
-        loadgen.foretell(campaign, short, as_json)
+        with exit_codes():
+            loadgen.foretell(read(campaign, short, workers, host or ()), LEVERS_TRIED if prove else 0, as_json)
         return
     with exit_codes():
         foretold = reports.read_prediction(prediction) if prediction else None
-    finished, lines = run_and_report(campaign, short, workers, prove, foretold["sha256"] if foretold else None)
+    written = foretold["sha256"] if foretold else None
+    finished, lines = run_and_report(campaign, short, prove, written, workers=workers, hosts=host or ())
     for line in lines:
         say(line)
     if foretold:
@@ -271,37 +276,15 @@ def planted_in(run: Run) -> list[Planted]:
 
 
 @bench.command("telemetry")
-def bench_telemetry(short: Short = False, as_json: AsJson = False) -> None:
+def bench_telemetry(as_json: AsJson = False) -> None:
     """What telemetry costs the order path: gateways with all of it, or a pillar, beside gateways without it."""
     from analysis.telemetry_cost import telemetry_cost
 
-    finished, _ = run_and_report(TELEMETRY_CAMPAIGN, short)
+    finished, _ = run_and_report(TELEMETRY_CAMPAIGN, short=False)
     with exit_codes():
         cost = telemetry_cost(finished)
-    whole = cost.pillars["all"]
-    print_figures(
-        {
-            "throughput_loss": round(whole.throughput_loss, 4),
-            "ci95": rounded(whole.ci95),
-            "p99_added_ms": round(cost.whole.p99_added_ms, 2),
-            "pillars": {name: round(each.throughput_loss, 4) for name, each in cost.pillars.items()},
-            "pillars_ci95": {name: rounded(each.ci95) for name, each in cost.pillars.items()},
-            "gateway_us": {name: [round(each.on_us, 1), round(each.off_us, 1)] for name, each in cost.pillars.items()},
-            "whole_machine": {
-                "throughput_loss": round(cost.whole.throughput_loss, 4),
-                "ci95": rounded(cost.whole.ci95),
-            },
-            "backends_cpu_share": round(cost.backends_share, 4),
-            "blocks": whole.blocks,
-            "run": finished.id,
-        },
-        as_json,
-    )
+    print_figures({**cost.document(), "run": finished.id}, as_json)
     raise typer.Exit(reports.exit_code(finished))
-
-
-def rounded(interval: Interval) -> list[float]:
-    return [round(interval.low, 4), round(interval.high, 4)]
 
 
 @bench.command("predict")
@@ -309,7 +292,7 @@ def bench_predict(
     base: Annotated[Path | None, typer.Option(help="A sealed run of predict_base, instead of a new one.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict twelve configurations from one run, write that down, measure them, and compare. Some six minutes."""
+    """Predict twelve configurations from one run, write that down, measure them, and compare. Some eleven minutes."""
     from analysis import predicted
     from analysis.predict import Target, model_of, predict
     from loadgen.campaign import Campaign
@@ -345,16 +328,24 @@ def reference() -> None:
     print(command_reference(app), end="")
 
 
+def read(campaign: Path, short: bool, workers: int | None, hosts: Sequence[str]) -> Campaign:
+    """The campaign as it is to be run here. Raises CampaignError."""
+    from loadgen.campaign import Campaign
+
+    return Campaign.read(campaign, short).with_workers(workers, hosts)
+
+
 def run_and_report(
     campaign: Path,
     short: bool,
-    workers: int | None = None,
     prove: Proving | None = None,
     prediction: str | None = None,
+    *,
+    workers: int | None = None,
+    hosts: Sequence[str] = (),
 ) -> tuple[Run, list[str]]:
     """The sealed run (of a proof its own), and the lines that close it for people."""
     from analysis.bottleneck import verdict
-    from loadgen.campaign import Campaign
     from loadgen.live import shown
     from loadgen.prove import foresee
     from loadgen.record import Run
@@ -363,14 +354,14 @@ def run_and_report(
     from reports.report import write
 
     with exit_codes(), shown(people, say) as show:
-        read = Campaign.read(campaign, short).with_workers(workers)
+        asked = read(campaign, short, workers, hosts)
         if prove:
-            foresee(read)
-        with cluster_for(read.plan()[0].topology, CLUSTER_DIRECTORY, say) if prove else nullcontext():
-            path = run_campaign(read, RUNS_DIRECTORY, CLUSTER_DIRECTORY, say, show, prediction=prediction)
+            foresee(asked)
+        with cluster_for(asked.plan()[0].topology, CLUSTER_DIRECTORY, say) if prove else nullcontext():
+            path = run_campaign(asked, RUNS_DIRECTORY, CLUSTER_DIRECTORY, say, show, prediction=prediction)
             if prove:
                 write(path)
-                path = proven(read, Run.open(path), prove, show)
+                path = proven(asked, Run.open(path), prove, show)
         finished = Run.open(path)
         page = write(path)
         boards.draw_beside(path)

@@ -9,6 +9,7 @@ the next can say: there a neighbour's ten percent hides a signal's two.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +60,28 @@ class TelemetryCost:
     whole: Whole
     backends_share: float
     """CPU of the servers beside the path, as a share of all CPU an order costs on the path and beside it."""
+
+    def document(self) -> dict[str, Any]:
+        """What `lab bench telemetry --json` prints: shares, µs of a gateway's CPU with and without, ms."""
+        everything = self.pillars[ALL]
+        return {
+            "throughput_loss": round(everything.throughput_loss, 4),
+            "ci95": _rounded(everything.ci95),
+            "p99_added_ms": round(self.whole.p99_added_ms, 2),
+            "pillars": {name: round(each.throughput_loss, 4) for name, each in self.pillars.items()},
+            "pillars_ci95": {name: _rounded(each.ci95) for name, each in self.pillars.items()},
+            "gateway_us": {name: [round(each.on_us, 1), round(each.off_us, 1)] for name, each in self.pillars.items()},
+            "whole_machine": {
+                "throughput_loss": round(self.whole.throughput_loss, 4),
+                "ci95": _rounded(self.whole.ci95),
+            },
+            "backends_cpu_share": round(self.backends_share, 4),
+            "blocks": everything.blocks,
+        }
+
+
+def _rounded(interval: Interval) -> list[float]:
+    return [round(interval.low, 4), round(interval.high, 4)]
 
 
 def telemetry_cost(run: Run) -> TelemetryCost:

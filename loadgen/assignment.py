@@ -40,17 +40,31 @@ class Assignment(msgspec.Struct, frozen=True):
     ioc: float = 0.0
     replace: float = 0.0
     workers: int = 1
-    """Processes that share the load."""
+    """Processes that share the load, those on `hosts` among them."""
+    hosts: tuple[str, ...] = ()
+    """Other machines with one worker each, as in `loadgen.load`."""
     worker: int = 0
     """Which of them this is, from 0."""
     is_fast_http_user: bool = False
     """Send with locust's own client instead, for comparison: no receipts, one and the same order each time."""
 
 
+class Joined(msgspec.Struct, frozen=True):
+    """A worker on another host."""
+
+    host: str
+    cores: int
+    clock_ahead_ns: int
+    """Of this machine's wall clock; taken off all that it notes."""
+    clock_error_ns: int
+    """By how much that may be wrong, either way."""
+
+
 class Started(msgspec.Struct, frozen=True, tag="started"):
     started_ns: int
     measured_from_ns: int
     measured_until_ns: int
+    joined: tuple[Joined, ...] = ()
 
 
 class Second(msgspec.Struct, frozen=True, tag="second"):
@@ -69,11 +83,16 @@ class Second(msgspec.Struct, frozen=True, tag="second"):
     p99_ns: int
     in_flight: int
     cpu_seconds: float
+    """Of all processes of the generator on this machine."""
+    busiest_cpu_seconds: float
+    """Of the busiest process, wherever it runs."""
     wake_lag_p99_ns: int
     schedule_error_p99_ns: int
     """By how much requests went out later than they could have: the generator's own lateness."""
     workers_lost: int = 0
     """Workers that fell silent; what they were to send is missing."""
+    hosts_wake_lag_p99_ns: int = 0
+    """By how much timers woke a worker on another host late: what stops that machine is not seen from here."""
 
 
 class Ended(msgspec.Struct, frozen=True, tag="ended"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -186,11 +186,17 @@ class Campaign(Section):
         )
         return self.model_copy(update={**change, "load": load, "short": None})
 
-    def with_workers(self, workers: int | None) -> Campaign:
-        """Loaded by so many generator processes; None leaves it as it is. Raises CampaignError."""
-        if workers is None:
-            return self
-        load = self.load.model_copy(update={"workers": workers})
+    def with_workers(self, workers: int | None, hosts: Sequence[str] = ()) -> Campaign:
+        """Loaded by so many generator processes here, and one on each host; without either as it is. Raises
+        CampaignError."""
+        update = ({} if workers is None else {"workers": workers}) | ({"hosts": tuple(hosts)} if hosts else {})
+        try:
+            load = Load.model_validate(self.load.model_dump() | update)
+        except ValidationError as error:
+            raise CampaignError(
+                documents.fault_text(Fault(("load", *fault.where), fault.what))
+                for fault in documents.field_faults(Load, error)
+            ) from error
         if faults := load.faults(_cores()):
             raise CampaignError(documents.fault_text(fault) for fault in faults)
         return self.model_copy(update={"load": load})

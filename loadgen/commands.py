@@ -1,14 +1,17 @@
-"""The commands that load something and need no analysis: lab torture, lab bench loadgen."""
+"""The commands that load something and need no analysis: lab torture, and benches of the path and of the generator."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.console import CLUSTER_DIRECTORY, AsJson, Exit, exit_codes, print_figures, print_json, say
+
+if TYPE_CHECKING:
+    from loadgen.campaign import Campaign
 
 
 def torture(
@@ -35,13 +38,11 @@ def torture(
         raise typer.Exit(Exit.CHECK_FAILED)
 
 
-def foretell(campaign: Path, short: bool, as_json: bool) -> None:
+def foretell(campaign: Campaign, levers: int, as_json: bool) -> None:
     """`lab run --dry-run`."""
-    from loadgen.campaign import Campaign
     from loadgen.outlook import outlook, text
 
-    with exit_codes():
-        found = outlook(Campaign.read(campaign, short))
+    found = outlook(campaign, levers)
     for line in text(found):
         say(line)
     if as_json:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
 from deploy.documents import Fault
 from loadgen import arrivals
 from loadgen.arrivals import Arrivals
+
+HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*:[^\s:]+")
+"""`[user@]name:directory`, the directory of the checkout seen from the account's home; never an option of ssh."""
+
+IN_FLIGHT_MAX_BY_SSH = 1_000
+"""Through one connection: sshd's usual limit of descriptors is 1,024."""
 
 
 class Section(BaseModel):
     """A part of a campaign's file: frozen, and a key that it does not know is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _host(text: str) -> str:
+    if not HOST.fullmatch(text):
+        raise ValueError("is no host; write [user@]name:directory, with the directory of a checkout there")
+    return text
 
 
 class Watchers(Section):
@@ -37,17 +50,34 @@ class Load(Section):
     warm_up_s: Annotated[float, Field(ge=0, le=3600)] = 4.0
     duration_s: Annotated[float, Field(gt=0, le=86_400)]
     timeout_s: PositiveFloat = 10.0
-    workers: Annotated[int, Field(gt=0, le=64)] = 1
-    """Generator processes that share the load."""
+    workers: Annotated[int, Field(ge=0, le=64)] = 1
+    """Generator processes on this machine; they share the load with those on `hosts`."""
+    hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = ()
+    """`[user@]name:directory` of machines with a checkout like this one, that ssh reaches; one process on each."""
     watchers: Watchers = Watchers()
 
     def faults(self, cores: int) -> list[Fault]:
         where = ("load", "workers")
         if self.workers > cores:
             return [Fault(where, f"is {self.workers}, this machine has {cores} cores; use at most those")]
-        if self.workers > 1 and isinstance(self.arrivals, arrivals.Replay):
-            return [Fault(where, f"is {self.workers}; a replay's cancels need its orders' answers, use 1")]
+        if not self.processes:
+            return [Fault(where, "is 0, and there are no hosts; use 1 or more, or name hosts")]
+        if self.processes > 1 and isinstance(self.arrivals, arrivals.Replay):
+            return [
+                Fault(where, f"and hosts are {self.processes}; a replay's cancels need their orders' answers, use 1")
+            ]
+        if self.hosts and self.in_flight_max > IN_FLIGHT_MAX_BY_SSH * self.processes:
+            most = IN_FLIGHT_MAX_BY_SSH * self.processes
+            said = f"is {self.in_flight_max}; sshd has a descriptor for each of them, use at most {most}"
+            return [Fault(("load", "in_flight_max"), said)]
+        if twice := sorted({host for host in self.hosts if self.hosts.count(host) > 1}):
+            return [Fault(("load", "hosts"), f"name {', '.join(twice)} twice; a host gets one worker")]
         return []
+
+    @property
+    def processes(self) -> int:
+        """Of the generator, wherever they run."""
+        return self.workers + len(self.hosts)
 
     def with_overrides(self, values: Mapping[str, Any]) -> Self:
         """Dotted name (`users`, `arrivals.rate_per_s`) → value. Raises ValidationError for what does not fit."""

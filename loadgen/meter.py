@@ -40,7 +40,8 @@ class Meter:
 
     def second(self, t_ns: int, offered: int | None = None, lag_ns: int = 0) -> Second:
         """`offered`: requests that were due in it; in a closed loop those that were sent."""
-        cpu_seconds = time.process_time()
+        used, self._cpu_seconds = self._cpu_seconds, time.process_time()
+        cpu_seconds = self._cpu_seconds - used
         sent = len(self._schedule_errors_ns)
         told = Second(
             t_ns=t_ns,
@@ -52,11 +53,11 @@ class Meter:
             p50_ns=quantile(self._latencies_ns, 0.50),
             p99_ns=quantile(self._latencies_ns, 0.99),
             in_flight=self.in_flight,
-            cpu_seconds=cpu_seconds - self._cpu_seconds,
+            cpu_seconds=cpu_seconds,
+            busiest_cpu_seconds=cpu_seconds,
             wake_lag_p99_ns=quantile(self._wake_lags_ns, 0.99),
             schedule_error_p99_ns=quantile(self._schedule_errors_ns, 0.99),
         )
-        self._cpu_seconds = cpu_seconds
         self._outcomes.clear()
         for sample in (self._latencies_ns, self._wake_lags_ns, self._schedule_errors_ns):
             sample.clear()

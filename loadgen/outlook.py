@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadgen import arrivals
-from loadgen.campaign import Campaign, PlannedWindow
+from loadgen.campaign import Campaign, PlannedWindow, Prove
 
 START_S = 20.0
 """From nothing to a cluster that answers, and the facts of the machine."""
@@ -32,18 +32,23 @@ class Outlook:
     title: str
     lines: tuple[Line, ...]
     under_load_s: float
+    proof_s: float
+    """Of the turns of a proof, after the windows."""
     total_s: float
 
 
-def outlook(campaign: Campaign) -> Outlook:
+def outlook(campaign: Campaign, levers: int = 0) -> Outlook:
+    """`levers`: how many a proof is to turn."""
     plan = campaign.plan()
+    proof_s = AROUND_S + (campaign.prove or Prove()).duration_s(levers) if levers else 0.0
     under_load_s = sum(each.load.warm_up_s + each.load.duration_s for each in plan)
     return Outlook(
         campaign=campaign.name,
         title=campaign.title,
         lines=tuple(_line(each, campaign.seed) for each in plan),
         under_load_s=under_load_s,
-        total_s=START_S + AROUND_S * len(plan) + under_load_s,
+        proof_s=proof_s,
+        total_s=START_S + AROUND_S * len(plan) + under_load_s + proof_s,
     )
 
 
@@ -82,5 +87,7 @@ def text(plan: Outlook) -> list[str]:
         lines.append(
             f"{number:>4}  {line.window:<{width}}  {load}, warm-up {line.warm_up_s:g} s, measured {line.duration_s:g} s"
         )
+    if plan.proof_s:
+        lines.append(f"      then a proof on the live cluster, {clock(plan.proof_s)}")
     under_load, total = clock(plan.under_load_s), clock(plan.total_s)
     return [*lines, f"{len(plan.lines)} windows, {under_load} under load, about {total} in all"]

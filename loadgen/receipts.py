@@ -74,11 +74,12 @@ class ReceiptFile:
     """Where rows go each second. Raises OSError where the disk is full."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("wb", buffering=0)
+        self._file = path.open("wb")
 
     def write(self, rows: bytes) -> None:
         if rows:
             self._file.write(rows)
+            self._file.flush()
 
     def close(self) -> None:
         self._file.close()

@@ -6,7 +6,7 @@ system is never a reason: it leaves the generator idle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ UNSENT_SHARE_MAX = 0.001
 CLOCK_STEP_MAX_NS = 5_000_000
 STEAL_SHARE_MAX = 0.02
 HICCUP_MAX_NS = 20_000_000
+USUALLY = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Conditions:
 
     generator_cpu_cores: float
     generator_allotment_cores: float
-    """Its quota; without one a single core, for it has one thread."""
+    """Its quota; without one a core for each worker on this machine, for a worker has one thread."""
     lateness_p99_ns: int
     """Actual minus intended send time, as far as it is the generator's own fault."""
     latency_p99_ns: int
@@ -54,10 +55,14 @@ class Conditions:
     """Of these, not sent because this machine had no port or descriptor left."""
     clock_step_max_ns: int = 0
     workers_lost: int = 0
+    busiest_cpu_cores: float = 0.0
+    """Of the busiest process, here or on another host; it has one thread."""
+    hosts_wake_lag_ns: int = 0
+    """By how much a sleeper on another host was woken late, at p99 of a second that is worse than nine in ten."""
 
 
 def conditions(
-    receipts: Receipts, seconds: Iterable[Second], noise: Noise, part: MeasuredPart, generator_allotment_cores: float
+    receipts: Receipts, seconds: Sequence[Second], noise: Noise, part: MeasuredPart, generator_allotment_cores: float
 ) -> Conditions:
     """From what the generator and the noise meter noted of a window."""
     due = receipts[(receipts["intended_ns"] >= part.from_ns) & (receipts["intended_ns"] < part.until_ns)]
@@ -75,7 +80,9 @@ def conditions(
         due_unsent=int(np.sum((could_ns < part.until_ns - LATENESS_FLOOR_NS) & (due["sent_ns"] >= part.until_ns))),
         without_port=int(np.sum(due["outcome"] == FAILURES[Failure.NO_PORT])),
         clock_step_max_ns=noise.clock_step_max_ns,
-        workers_lost=max((second.workers_lost for second in within), default=0),
+        workers_lost=max((second.workers_lost for second in seconds if second.t_ns >= part.from_ns), default=0),
+        busiest_cpu_cores=sum(second.busiest_cpu_seconds for second in within) / max(len(within), 1),
+        hosts_wake_lag_ns=int(np.quantile([second.hosts_wake_lag_p99_ns for second in within] or [0], USUALLY)),
     )
 
 
@@ -98,6 +105,11 @@ def _of_the_generator(seen: Conditions) -> Iterator[str]:
             f"the generator used {share:.0%} of its {seen.generator_allotment_cores:g} cores (at most"
             f" {GENERATOR_CPU_SHARE_MAX:.0%}): it may have been the limit; give it more CPU or less to send"
         )
+    elif seen.busiest_cpu_cores > GENERATOR_CPU_SHARE_MAX:
+        yield (
+            f"one of the generator's processes used {seen.busiest_cpu_cores:.0%} of its core (at most"
+            f" {GENERATOR_CPU_SHARE_MAX:.0%}): it may have been the limit; share the load among more workers"
+        )
     lateness_max_ns = max(LATENESS_FLOOR_NS, LATENESS_SHARE_MAX * seen.latency_p99_ns)
     if seen.lateness_p99_ns > lateness_max_ns:
         yield (
@@ -113,6 +125,11 @@ def _of_the_generator(seen: Conditions) -> Iterator[str]:
         yield (
             f"{seen.without_port:,} requests found no local port or descriptor and were never sent: use fewer"
             " connections, or widen net.ipv4.ip_local_port_range"
+        )
+    if seen.hosts_wake_lag_ns > HICCUP_MAX_NS:
+        yield (
+            f"a sleeper on another host of the generator was woken {seen.hosts_wake_lag_ns / 1e6:.0f} ms late (at most"
+            f" {HICCUP_MAX_NS / 1e6:.0f} ms): that machine was busy with something else; use another, or a quiet hour"
         )
     if seen.workers_lost:
         yield f"{seen.workers_lost} of the generator's workers were lost, and their part of the load; read its log"

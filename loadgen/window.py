@@ -98,7 +98,10 @@ def load(
         starts = (timeline.start, interventions.start)
         heard = _listen(generator, _Telling(cluster, planned.name, show, rest_s), starts)
     if heard.started is None or heard.noise is None:
+        if heard.cut_ns:
+            return None
         raise GeneratorError("the generator ended without having started")
+    heard.noise.stop()  # the window is over, however early
     noise, found = heard.noise.noise(), read_receipts(receipts)
     window = _as_loaded(campaign, planned, found, heard.started, heard, is_disturbed=bool(campaign.faults or levers))
     if window.measured_until_ns <= window.measured_from_ns:
@@ -112,9 +115,9 @@ def load(
         found,
         tuple(heard.seconds),
         noise,
-        quota or float(planned.load.workers),
+        quota or float(max(planned.load.workers, 1)),
         heard.cut_ns is not None,
-        tuple(timeline.events),
+        (*joined(heard.started), *unlike_the_rest(heard.started, window), *timeline.events),
         tuple(interventions.rows),
         market.seen,
     )
@@ -149,6 +152,30 @@ def _measured_from_ns(
     return max(started.measured_from_ns, steady_from_ns(found, started.started_ns, until_ns))
 
 
+def joined(started: Started) -> list[dict[str, Any]]:
+    """The workers on other hosts as events, with what is known of their clocks."""
+    return [
+        {
+            "t_ns": started.started_ns,
+            "kind": "joined",
+            "part": each.host,
+            "said": f"a worker of the generator, {each.cores} cores; its clock is {each.clock_ahead_ns / 1e6:+.1f} ms"
+            f" from ours, known to {each.clock_error_ns / 1e6:.1f} ms and taken into account",
+            "log_end": "",
+        }
+        for each in started.joined
+    ]
+
+
+def unlike_the_rest(started: Started, window: Window) -> list[dict[str, Any]]:
+    """What was left out of the measured part beyond the warm-up that was asked for, as an event."""
+    cut_s = (window.measured_from_ns - started.measured_from_ns) / 1e9
+    if cut_s <= 0:
+        return []
+    said = f"the first {cut_s:.1f} s after the warm-up were unlike the rest and are left out (MSER-5)"
+    return [{"t_ns": started.measured_from_ns, "kind": "cut", "part": window.name, "said": said, "log_end": ""}]
+
+
 def silence(address: str, found: Receipts) -> str | None:
     """What to say where not one request was carried out."""
     if (found["outcome"] == OK).any():
@@ -173,7 +200,8 @@ def assign(cluster: Cluster, campaign: Campaign, planned: PlannedWindow, id_pref
         think_time_s=load.think_time_s,
         arrivals=load.arrivals.model_dump(mode="json") if load.arrivals else None,
         in_flight_max=load.in_flight_max,
-        workers=load.workers,
+        workers=load.processes,
+        hosts=load.hosts,
         warm_up_s=load.warm_up_s,
         duration_s=load.duration_s,
         timeout_s=load.timeout_s,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from loadgen import arrivals
-from loadgen.assignment import Assignment, Second, Started
+from loadgen.assignment import Assignment, Joined, Second, Started
 from loadgen.desk import Command, Desk, Flow
 from loadgen.http_client import Connection
 from loadgen.meter import Meter
@@ -40,15 +40,17 @@ class Times:
     to_wall_ns: int
 
     @classmethod
-    def of(cls, assignment: Assignment, starts_wall_ns: int) -> Times:
-        to_wall_ns = time.time_ns() - time.monotonic_ns()
+    def of(cls, assignment: Assignment, starts_wall_ns: int, to_wall_ns: int | None = None) -> Times:
+        """`to_wall_ns`: to the wall clock that all workers share; left out, that of this machine."""
+        if to_wall_ns is None:
+            to_wall_ns = time.time_ns() - time.monotonic_ns()
         starts_ns = starts_wall_ns - to_wall_ns
         from_ns = starts_ns + int(assignment.warm_up_s * SECOND_NS)
         return cls(starts_ns, from_ns, from_ns + int(assignment.duration_s * SECOND_NS), to_wall_ns)
 
-    def started(self) -> Started:
+    def started(self, joined: tuple[Joined, ...] = ()) -> Started:
         wall = self.to_wall_ns
-        return Started(self.starts_ns + wall, self.from_ns + wall, self.until_ns + wall)
+        return Started(self.starts_ns + wall, self.from_ns + wall, self.until_ns + wall, joined)
 
 
 class Work:

@@ -74,6 +74,9 @@ def test_a_dry_run_prints_the_plan_and_runs_nothing(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert [line["users"] for line in plan["lines"]] == [40, 40, 40]
     assert plan["total_s"] > plan["under_load_s"] == 57
+    proof = json.loads(lab("run", "loadgen/campaigns/quick.yaml", "--dry-run", "--prove", "--json").stdout)
+    assert proof["total_s"] > plan["total_s"] + proof["proof_s"] / 2 > plan["total_s"]
+    assert lab("run", "loadgen/campaigns/quick.yaml", "--dry-run", "--workers", "64").exit_code == 2
 
 
 def test_an_aborted_run_has_an_exit_code_of_its_own_unless_a_promise_was_broken(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
         "prometheus-process-exporter",
         "prometheus-redis-exporter",
     ),
+    "load from other hosts": ("openssh-client",),
     "looking at reports": ("chromium", "fonts-dejavu-core", "poppler-utils"),
 }
 ALL = tuple(package for packages in PACKAGES.values() for package in packages)

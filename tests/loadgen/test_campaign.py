@@ -158,6 +158,22 @@ def test_more_workers_than_cores_are_refused(tmp_path: Path) -> None:
         Campaign.read(written(tmp_path, OPEN)).with_workers(64)
 
 
+@pytest.mark.parametrize(
+    ("workers", "hosts", "said"),
+    [
+        (0, [], r"load\.workers: is 0, and there are no hosts; use 1 or more, or name hosts"),
+        (None, ["h1:lab", "h1:lab"], r"load\.hosts: name h1:lab twice"),
+        (None, ["-oProxyCommand=x:lab"], r"load\.hosts\[0\]"),
+        (None, ["h1"], r"load\.hosts\[0\]"),
+    ],
+)
+def test_hosts_that_cannot_be_reached_so_are_refused(
+    tmp_path: Path, workers: int | None, hosts: list[str], said: str
+) -> None:
+    with pytest.raises(CampaignError, match=said):
+        Campaign.read(written(tmp_path, OPEN)).with_workers(workers, hosts)
+
+
 FAULTY = GOOD + "faults:\n  - {at_s: 2, for_s: 3, fault: {kind: freeze, part: gateway-1}}\n"
 
 

@@ -57,7 +57,8 @@ def test_nothing_is_left_after_the_last_window(tmp_path: Path) -> None:
 def test_a_second_of_load_is_told_as_a_line_and_as_a_row() -> None:
     second = Second(
         t_ns=0, requests=100, outcomes={"ok": 97, "timeout": 3}, offered=120, sent=110, lag_ns=250_000_000,
-        p50_ns=4_000_000, p99_ns=90_000_000, in_flight=20, cpu_seconds=0.1, wake_lag_p99_ns=0, schedule_error_p99_ns=0,
+        p50_ns=4_000_000, p99_ns=90_000_000, in_flight=20, cpu_seconds=0.1, busiest_cpu_seconds=0.1,
+        wake_lag_p99_ns=0, schedule_error_p99_ns=0,
     )  # fmt: skip
     beat = Beat("base/1", "measuring", second, 5, 12.0, 70.0)
     assert line(beat).split(": ", 1)[1] == (

@@ -27,10 +27,16 @@ def test_a_slow_system_is_not_taken_for_a_slow_generator() -> None:
     [
         ({"generator_cpu_cores": 0.36}, "generator", "used 90% of its 0.4 cores"),
         ({"generator_cpu_cores": 0.35, "generator_allotment_cores": 0.35}, "generator", "used 100% of its 0.35 cores"),
+        (
+            {"busiest_cpu_cores": 0.9, "generator_allotment_cores": 2.0},
+            "generator",
+            "one of the generator's processes used 90%",
+        ),
         ({"lateness_p99_ns": 2_000_000}, "generator", "sent 2.0 ms late at p99 (at most 1.5 ms)"),
         ({"lateness_p99_ns": 1_100_000, "latency_p99_ns": 1_000_000}, "generator", "(at most 1.0 ms)"),
         ({"due": 10_000, "due_unsent": 11}, "generator", "11 of 10,000 requests that were due were not sent"),
         ({"without_port": 1}, "generator", "1 requests found no local port"),
+        ({"hosts_wake_lag_ns": 21_000_000}, "generator", "on another host of the generator was woken 21 ms late"),
         ({"workers_lost": 1}, "generator", "1 of the generator's workers were lost"),
         ({"clock_step_max_ns": 6_000_000}, "machine", "the wall clock jumped by 6 ms (at most 5 ms)"),
         ({"steal_share": 0.03}, "machine", "3.0% of the CPU time was stolen"),

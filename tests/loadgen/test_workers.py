@@ -12,6 +12,7 @@ import psutil
 
 from loadgen.arrivals import parsed, schedule
 from loadgen.assignment import Ended, Second, Started
+from loadgen.crew import Crew, Share, pack
 from loadgen.generator import Generator
 from loadgen.latency import read_receipts
 from tests.loadgen.exchange import Exchange
@@ -34,6 +35,26 @@ def test_two_workers_send_the_schedule_that_one_would_and_their_receipts_are_all
     seconds = [report for report in loaded.reports if isinstance(report, Second)]
     assert sum(second.sent for second in seconds) == sum(second.offered for second in seconds) == 400
     assert max(second.workers_lost for second in seconds) == 0
+
+
+def test_workers_that_are_stopped_still_say_what_they_sent(tmp_path: Path) -> None:
+    told = msgspec.structs.replace(TWO, duration_s=30.0)
+    with Exchange() as server:
+        loaded = load(tmp_path, msgspec.structs.replace(told, port=server.port), stop_after=3)
+        asked = len(server.asked)
+    assert 0 < len(loaded.receipts) == asked
+    ended = loaded.reports[-1]
+    assert isinstance(ended, Ended)
+    assert not ended.is_whole
+
+
+def test_a_worker_that_ends_without_a_farewell_is_lost_however_late_that_is(tmp_path: Path) -> None:
+    crew = Crew(["a", "b"], ["a", "b"])
+    crew.heard("a", pack(Share(None, b"")))
+    _, second = crew.take(0, [0.0])
+    assert second.workers_lost == 0
+    _, last = crew.take(0, [0.0], is_last=True)
+    assert last.workers_lost == 1
 
 
 def test_a_worker_that_is_killed_is_counted_as_lost(tmp_path: Path) -> None:
