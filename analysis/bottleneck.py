@@ -119,7 +119,11 @@ def verdict(run: Run) -> Verdict:
 def weighed(run: Run) -> Verdict:
     """What the evidence says of the system, whether or not machine and generator were good enough to be believed."""
     findings = tuple(finding for analysis in ANALYSES for finding in analysis(run))
-    limits = tuple(_proven(run, _limit(configuration, findings)) for configuration in configurations(run))
+    missed = {probe.window for capacity in capacities(run) for probe in capacity.missed}
+    limits = tuple(
+        _proven(run, _limit(each, findings, misses_slo=any(window.name in missed for window in each.windows)))
+        for each in configurations(run)
+    )
     if not any(limit.configuration.orders or limit.mechanism is Mechanism.LOCK for limit in limits):
         return _nothing_carried(limits, findings)
     best = _deciding(run, limits)
@@ -140,7 +144,7 @@ def _deciding(run: Run, limits: Sequence[Limit]) -> Limit:
     of = {window.name: limit for limit in limits for window in limit.configuration.windows}
     missed = [of[probe.window] for capacity in capacities(run)[-1:] for probe in capacity.missed]
     if missed:
-        return next((limit for limit in missed if limit.status is not Status.NO_LIMIT), missed[0])
+        return next((limit for limit in missed if limit.status is not Status.UNCLEAR), missed[0])
     return max(limits, key=lambda limit: limit.configuration.orders_per_s.value)
 
 
@@ -156,7 +160,8 @@ def in_parameters(parameters: Mapping[str, Any]) -> str:
     return ", ".join(f"{name.rpartition('.')[2]}={value}" for name, value in parameters.items())
 
 
-def _limit(configuration: Configuration, findings: Sequence[Finding]) -> Limit:
+def _limit(configuration: Configuration, findings: Sequence[Finding], *, misses_slo: bool = False) -> Limit:
+    """`misses_slo`: a search was answered too late there, so something limits though all may have been carried."""
     mine = [finding for finding in findings if finding.configuration == configuration.name]
     suspects = [finding for finding in mine if finding.status is Bearing.SUSPECTED]
 
@@ -174,7 +179,7 @@ def _limit(configuration: Configuration, findings: Sequence[Finding]) -> Limit:
         (f for f in suspects if f.mechanism in PROCESSOR and f.component in ORDER_PATH), key=_share, reverse=True
     )
     idle = [f for f in suspects if f.mechanism is Mechanism.LOAD]
-    if idle and (not full or configuration.rate_per_s is not None):
+    if idle and not misses_slo and (not full or configuration.rate_per_s is not None):
         return settled(Status.NO_LIMIT, idle[0])
     waiting = sorted((f for f in suspects if f.mechanism in WAITING), key=_share, reverse=True)
     locked = [f for f in waiting if f.mechanism is Mechanism.LOCK]

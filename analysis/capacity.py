@@ -14,7 +14,7 @@ from loadgen.record import Machine, Run, Window
 
 SINGLE_THREADED = frozenset({"gateway", "redis", "haproxy", "settler", "market-data", "history"})
 """One event loop each, so no instance can use more than one core; the lab's HAProxy runs with one thread."""
-PART_OF_TOPOLOGY = {"gateway": "gateways"}
+PART_OF_TOPOLOGY = {"gateway": "gateways", "market-data": "market_data"}
 """Components whose section of the topology has another name."""
 
 
@@ -30,10 +30,8 @@ class Capacity:
     """All instances together."""
     bound_by: BoundBy
     instances: int
-
-    @property
-    def each(self) -> float:
-        return self.cores / self.instances
+    each: float
+    """One instance while the others rest: of a host that bounds them all, one may have the whole."""
 
     def __str__(self) -> str:
         times = f"{self.instances} × " if self.instances > 1 else ""
@@ -65,7 +63,8 @@ def capacity_of(topology: Topology | None, machine: Machine, component: str, see
         BoundBy.HOST: float(len(cores_of(cpuset)) if cpuset else machine.cores),
     }
     bound_by = min(limits, key=lambda kind: limits[kind])
-    return Capacity(limits[bound_by], bound_by, instances)
+    of_one = (quota, 1.0 if component in SINGLE_THREADED else None, limits[BoundBy.HOST])
+    return Capacity(limits[bound_by], bound_by, instances, min(each for each in of_one if each is not None))
 
 
 def gateways_of(run: Run, window: Window) -> int | None:

@@ -24,6 +24,8 @@ COMMITS_A_WAIT = 1.5
 ASKED, ANSWER_SECONDS = "cluster_asked_total", "cluster_answer_seconds_total"
 SILENT_MS = 10.0
 """An answer that comes sooner is nobody's silence: Postgres starts a process for each that asks, which takes 5 ms."""
+FULL = 0.99
+"""A processor's share from which on a queue before it is not computed any more."""
 ANSWERING = 0.2
 """Commands that Redis carried out for each order, below which it is Redis that does not answer."""
 
@@ -92,14 +94,17 @@ def of_engine(run: Run, configuration: Configuration, stage_ms: float, per_s: fl
 
 
 def of_publish(run: Run, configuration: Configuration, stage_ms: float, per_s: float) -> Cause:
-    """Redis that does not answer, or the way to it."""
-    del stage_ms
+    """Redis that does not answer or has too much to do, or the way to it."""
     commands = _rate(run, configuration, "redis_commands_processed_total")
     if commands is None:
         return Cause("redis", Mechanism.RESPONSE)
     figures = (Figure("commands that Redis carried out", commands, "commands/s"),)
     if commands < ANSWERING * per_s:
         return Cause("redis", Mechanism.RESPONSE, f"while Redis carried out {commands:.0f} commands/s", figures)
+    busy = min(_rate(run, configuration, "cluster_cpu_seconds_total", "redis") or 0.0, FULL)
+    own_ms = 1e3 * busy / per_s / (1 - busy) if per_s else 0.0
+    if own_ms >= OWN * stage_ms:
+        return Cause("redis", Mechanism.RESPONSE, f"{own_ms:.1f} ms of it at the one thread of Redis", figures)
     return Cause(
         "network gateway-redis", Mechanism.NETWORK, f"while Redis carried out {commands:.0f} commands/s", figures
     )
@@ -116,6 +121,8 @@ def _mean_ms(run: Run, configuration: Configuration, histogram: str) -> float:
     return 1e3 * took / times if took and times else 0.0
 
 
-def _rate(run: Run, configuration: Configuration, metric: str) -> float | None:
-    found = [values for window in configuration.windows if (values := counter(run, metric, window)) is not None]
+def _rate(run: Run, configuration: Configuration, metric: str, component: str | None = None) -> float | None:
+    found = [
+        values for window in configuration.windows if (values := counter(run, metric, window, component)) is not None
+    ]
     return float(np.mean(np.concatenate(found))) if found else None

@@ -111,7 +111,8 @@ def unlike(before: Run, after: Run) -> list[str]:
     if not before.machine.same_kind(after.machine):
         found.append(f"{before.id} ran on {_kind(before)}, {after.id} on {_kind(after)}")
     one, other = ({k: v for k, v in run.campaign.items() if k not in NOT_THE_LOAD} for run in (before, after))
-    differing = sorted(key for key in one.keys() | other.keys() if (one.get(key) or None) != (other.get(key) or None))
+    one, other = (_asked(campaign) for campaign in (one, other))
+    differing = sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
     if differing:
         found.append(f"{before.id} and {after.id} ran campaigns that differ in {', '.join(differing)}")
     for run in (before, after):
@@ -121,6 +122,14 @@ def unlike(before: Run, after: Run) -> list[str]:
         if few < REPETITIONS_MIN:
             found.append(f"{run.id} has {few} repetitions; {REPETITIONS_MIN} are the least that make a comparison")
     return found
+
+
+def _asked(campaign: Any) -> Any:
+    """Without what asks for nothing, which older campaigns did not have yet: no hosts, nobody who watches."""
+    if not isinstance(campaign, dict):
+        return campaign
+    kept = {name: _asked(value) for name, value in campaign.items() if value not in (None, [], {}, "")}
+    return {name: value for name, value in kept.items() if not (name == "watchers" and value.get("kind") == "none")}
 
 
 def _kind(run: Run) -> str:
@@ -145,9 +154,11 @@ def changes(configuration: str, before: Repeated, after: Repeated, level: float)
     for measure in MEASURES:
         one, other = np.log(before[measure.name]), np.log(after[measure.name])
         difference = float(other.mean() - one.mean())
-        low, high = bootstrap_t(one, other, level)
+        is_few = min(len(one), len(other)) < REPETITIONS_MIN
+        low, high = (welch if is_few else bootstrap_t)(one, other, level)
         smallest, needed = _smallest(one, other, level), _needed(one, other, level)
-        method = f"bootstrap-t over {len(one)} and {len(other)} repetitions, {1 - level:.1%} for each figure"
+        name = "Welch's t" if is_few else "bootstrap-t"
+        method = f"{name} over {len(one)} and {len(other)} repetitions, {1 - level:.1%} for each figure"
         yield Change(
             configuration, measure.name, measure.unit, math.exp(one.mean()), math.exp(other.mean()),
             math.exp(difference), Interval(math.exp(low), math.exp(high), method), smallest, needed, measure.better,
@@ -165,6 +176,16 @@ def bootstrap_t(one: np.ndarray, other: np.ndarray, level: float, seed: int = 1)
     )
     t = np.abs((others.mean(axis=1) - ones.mean(axis=1) - centre) / errors)
     reach = float(np.quantile(t, 1 - level)) * error
+    return float(centre - reach), float(centre + reach)
+
+
+def welch(one: np.ndarray, other: np.ndarray, level: float) -> tuple[float, float]:
+    """The same of too few repetitions to draw from: two of one value have no spread at all (Welch 1947, Biometrika)."""
+    parts = [each.var(ddof=1) / len(each) for each in (one, other)]
+    freedom = sum(parts) ** 2 / max(
+        sum(part**2 / (len(each) - 1) for part, each in zip(parts, (one, other), strict=True)), SPREAD_MIN**4
+    )
+    centre, reach = other.mean() - one.mean(), float(stats.t.ppf(1 - level / 2, max(freedom, 1.0))) * _error(one, other)
     return float(centre - reach), float(centre + reach)
 
 

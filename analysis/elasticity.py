@@ -28,7 +28,11 @@ from analysis.series import monotonic, samples_of
 from analysis.validity import HOST_CPU
 from loadgen.record import Run
 
-SYNCS, SYNC_SECONDS = "pg_wal_syncs", "pg_wal_sync_seconds"
+SYNCS = {
+    "ledger": ("pg_wal_sync_seconds", "pg_wal_syncs"),
+    "engine": ("engine_sync_duration_seconds_sum", "engine_sync_duration_seconds_count"),
+}
+"""Component → seconds that its syncs took, and their number."""
 LESS, BASE, MORE = "less", "as it is", "more"
 """The arms, as in `interventions.parquet`."""
 
@@ -137,13 +141,12 @@ def _received(
 ) -> float:
     """Capacity of the arm with more over that with less."""
     written = float(more["written"].mean() / less["written"].mean())
-    if lever.endswith(" commit"):
-        took = [
-            _grown(run, configuration, SYNC_SECONDS, component, rows)
-            / _grown(run, configuration, SYNCS, component, rows)
-            for rows in (less, more)
-            if _grown(run, configuration, SYNCS, component, rows) > 0
-        ]
+    if lever.endswith(" commit") and component in SYNCS:
+        spent, syncs = (
+            [_grown(run, configuration, metric, component, rows) for rows in (less, more)]
+            for metric in SYNCS[component]
+        )
+        took = [seconds / times for seconds, times in zip(spent, syncs, strict=True) if times > 0]
         return took[0] / took[1] if len(took) == 2 and took[0] > took[1] else written
     if lever.endswith(" cpu"):
         used = [_grown(run, configuration, CPU, component, rows) for rows in (less, more)]

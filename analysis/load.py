@@ -26,7 +26,7 @@ def load(run: Run) -> list[Finding]:
 
 
 def _open(run: Run, configuration: Configuration) -> Finding:
-    offered = offered_per_s(run, configuration)
+    offered = offered_per_s(configuration)
     commands = configuration.outcomes.get("ok", 0) / configuration.measured_s
     share = commands / offered if offered else 0.0
     histogram = latency(run, configuration)
@@ -44,17 +44,11 @@ def _open(run: Run, configuration: Configuration) -> Finding:
     )
 
 
-def offered_per_s(run: Run, configuration: Configuration) -> float:
-    """Requests due in the measured seconds, as the generator counted them: a spike, a ramp or a recording offers
-    another rate there than its plan's mean. Of old runs, that mean. A recording's cancel of an order that this book
-    does not know was never to be had, so it is not offered."""
-    rows, due, seconds = run.generator, 0.0, 0
-    for window in configuration.windows:
-        measured = rows["t_ns"].between(window.measured_from_ns, window.measured_until_ns)
-        counted = rows["offered"][measured & (rows["window"] == window.name)]
-        due, seconds = due + float(counted.sum()), seconds + len(counted)
-    unplayable = configuration.outcomes.get("unplayable", 0) / configuration.measured_s
-    return due / seconds - unplayable if due else configuration.rate_per_s or 0.0
+def offered_per_s(configuration: Configuration) -> float:
+    """Requests due in the measured part: a spike, a ramp or a recording offers another rate there than its plan's mean.
+    A recording's cancel of an order that this book does not know was never to be had, so it is not offered."""
+    due = sum(count for outcome, count in configuration.fates.items() if outcome != "unplayable")
+    return due / configuration.measured_s
 
 
 def _closed(run: Run, configuration: Configuration) -> Finding:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,9 @@ class Configuration:
     commands_per_order: float
     orders: int
     outcomes: Mapping[str, int]
-    """Every new order and cancel of the measured intervals by how it ended."""
+    """Every new order and cancel that ended in the measured intervals, by how: for rates."""
+    fates: Mapping[str, int]
+    """Every one that was due in them, by how it ended then or later: for shares."""
 
     @property
     def users(self) -> int:
@@ -53,11 +57,11 @@ class Configuration:
 
     @property
     def errors(self) -> dict[str, int]:
-        return {outcome: count for outcome, count in self.outcomes.items() if outcome != "ok"}
+        return {outcome: count for outcome, count in self.fates.items() if outcome != "ok"}
 
     @property
     def error_share(self) -> float:
-        return sum(self.errors.values()) / max(1, sum(self.outcomes.values()))
+        return sum(self.errors.values()) / max(1, sum(self.fates.values()))
 
 
 @remembered
@@ -91,19 +95,23 @@ def latency(
 
 @remembered
 def percentile_interval(run: Run, configuration: Configuration, percentile: float) -> Interval | None:
-    """Block bootstrap of a percentile (ms), whole seconds drawn: the orders of one second share their luck."""
-    blocks = [block for window in configuration.windows for block in latencies_by_second(run, window) if len(block)]
-    if len(blocks) < 2 * intervals.BATCHES:
+    """Block bootstrap of a percentile (ms): windows are drawn, and in them whole seconds, whose orders share their
+    luck."""
+    by_window = [
+        [block for block in latencies_by_second(run, window) if len(block)] for window in configuration.windows
+    ]
+    blocks = [block for each in by_window for block in each]
+    if len(blocks) < 2 * intervals.BATCHES or not all(by_window):
         return None
     order = np.argsort(np.concatenate(blocks))
     values = np.concatenate(blocks)[order]
     block_of = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])[order]
     found = []
-    for draw in intervals.bootstrap_blocks(len(blocks), BOOTSTRAP_DRAWS, seed=1):
+    for draw in intervals.resampled([len(each) for each in by_window], BOOTSTRAP_DRAWS, seed=1):
         weight = np.cumsum(np.bincount(draw, minlength=len(blocks))[block_of])
         found.append(values[np.searchsorted(weight, percentile / 100 * weight[-1])])
     low, high = np.percentile(found, [2.5, 97.5]) / 1e6
-    return Interval(float(low), float(high), f"block bootstrap over {len(blocks)} seconds")
+    return Interval(float(low), float(high), f"block bootstrap over {len(blocks)} seconds of {len(by_window)} windows")
 
 
 def latencies_by_second(run: Run, window: Window) -> list[np.ndarray]:
@@ -119,10 +127,10 @@ def latencies_by_second(run: Run, window: Window) -> list[np.ndarray]:
 
 def _configuration(run: Run, name: str, windows: tuple[Window, ...]) -> Configuration:
     per_second = [orders_by_second(run, window) for window in windows]
-    outcomes: dict[str, int] = {}
-    for window in windows:
-        for outcome, count in run.outcomes(window).items():
-            outcomes[outcome] = outcomes.get(outcome, 0) + count
+    outcomes, fates, new = (
+        sum((Counter(counted(window)) for window in windows), Counter[str]())
+        for counted in (run.outcomes, run.fates, partial(run.outcomes, kind="new"))
+    )
     orders = int(sum(counts.sum() for counts in per_second))
     rate = float(np.mean([counts.mean() for counts in per_second]))
     return Configuration(
@@ -130,7 +138,8 @@ def _configuration(run: Run, name: str, windows: tuple[Window, ...]) -> Configur
         parameters=windows[0].parameters,
         windows=windows,
         orders_per_s=Figure("throughput", rate, "orders/s", intervals.of_windows(per_second)),
-        commands_per_order=outcomes.get("ok", 0) / max(1, orders),
+        commands_per_order=outcomes["ok"] / max(1, new["ok"]),
         orders=orders,
-        outcomes=outcomes,
+        outcomes=dict(outcomes),
+        fates=dict(fates),
     )

@@ -11,6 +11,7 @@ beyond twice what that run measured.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -160,11 +161,10 @@ def predict(model: Model, target: Target) -> Prediction:
 def _half_width(model: Model, outcome: Outcome) -> float:
     """Of ln X: each demand's error weighs by the elasticity of its station; the model's own error comes on top."""
     seen = model.calibration.points
-    demands = [
-        share * model.calibration.costs[name.partition(" ")[0]].error
-        for name, share in outcome.shares.items()
-        if name.partition(" ")[0] in model.calibration.costs
-    ]
+    costs, shares = model.calibration.costs, defaultdict[str, float](float)
+    for name, share in outcome.shares.items():
+        shares[name.partition(" ")[0]] += share  # all shards have one and the same demand, and its error
+    demands = [share * costs[name].error for name, share in shares.items() if name in costs]
     spread = math.hypot(model.error * math.sqrt(1 + 1 / len(seen)), *demands)
     return float(stats.t.ppf(0.975, max(1, len(seen) - 1))) * spread
 

@@ -19,11 +19,12 @@ def redis_work(run: Run) -> list[Finding]:
 
 def _finding(run: Run, configuration: Configuration) -> Finding | None:
     load = loads(run, configuration).get("redis")
-    seen = [counter(run, COMMANDS, window) for window in configuration.windows]
-    commands = sum(float(each.sum()) for each in seen if each is not None)
+    found = (counter(run, COMMANDS, window) for window in configuration.windows)
+    seen = [each for each in found if each is not None]
+    commands, seconds = sum(float(each.sum()) for each in seen), sum(len(each) for each in seen)
     if load is None or not commands:
         return None
-    each_us = 1e6 * load.busy_cores.value * configuration.measured_s / commands
+    each_us = 1e6 * load.busy_cores.value * seconds / commands
     suspected = each_us >= SLOW_US and load.utilisation >= SATURATED
     return Finding(
         claim=f"A command costs Redis {each_us:.0f} µs of its one thread",

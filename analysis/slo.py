@@ -60,14 +60,14 @@ class Capacity:
 
 @remembered
 def capacities(run: Run) -> list[Capacity]:
-    """One for each set of resources, in the order of the search; empty where the campaign did not search."""
+    """One for each set of resources, from the least on; empty where the campaign did not search."""
     search = run.campaign.get("search")
     if not search:
         return []
     groups: dict[str, list[Window]] = {}
-    for window in run.windows:
-        groups.setdefault(str(_resources(window)), []).append(window)
-    return [_capacity(run, search, windows) for windows in groups.values()]
+    for windows in run.configurations().values():
+        groups.setdefault(str(_resources(windows[0])), []).extend(windows)
+    return [_capacity(run, search, sorted(each, key=lambda window: window.position)) for each in groups.values()]
 
 
 def demand(found: list[Capacity]) -> list[tuple[float, Mapping[str, Any]]]:

@@ -19,7 +19,7 @@ from analysis.residence import DOMINANT, STAGE, TIMED_IN_THE_GATEWAY, Residence,
 from analysis.series import counter, increase, samples_of
 from loadgen.record import Run
 
-WAITERS = "gateway_ledger_waiters"
+WAITERS, CONNECTIONS = "gateway_ledger_waiters", "gateway_ledger_connections"
 SAMPLES, TICKS = "ledger_wait_samples_total", "ledger_wait_ticks_total"
 SYNCS, SYNC_SECONDS = "pg_wal_syncs", "pg_wal_sync_seconds"
 WAL_EVENTS = frozenset({"WALSync", "WALWrite", "WALInitSync", "WALBufMapping", "WALInsert"})
@@ -41,6 +41,8 @@ class Waits:
     """Seconds of WAL sync in each second."""
     in_stage: float | None
     """Mean orders in the gateways' ledger stage: waiting for a connection, or holding one."""
+    busy_connections: float | None
+    """Of the gateways to Postgres; where commits are shared, many orders wait for the work of one."""
 
     @property
     def on_wal(self) -> float:
@@ -52,10 +54,13 @@ class Waits:
 
     @property
     def under_way(self) -> float:
-        """Mean orders that hold a connection while no session works for them: they are on the network."""
+        """Mean connections that are held while no session works for them: what they carry is on the network."""
         if self.in_stage is None or not self.sessions:
             return 0.0
-        return max(0.0, self.in_stage - (self.pool_waiters or 0.0) - self.at_work)
+        held = self.in_stage - (self.pool_waiters or 0.0)
+        if self.busy_connections is not None:
+            held = min(held, self.busy_connections)
+        return max(0.0, held - self.at_work)
 
     @property
     def on_locks(self) -> float:
@@ -98,6 +103,7 @@ def waits_of(run: Run, configuration: Configuration) -> Waits:
         syncs_per_s=rate_of(run, configuration, SYNCS),
         syncing_share=rate_of(run, configuration, SYNC_SECONDS),
         in_stage=rate_of(run, configuration, f"{STAGE}_sum", stage="ledger"),
+        busy_connections=mean_of(run, configuration, CONNECTIONS, state="busy"),
     )
 
 
@@ -164,7 +170,7 @@ def _mechanism(seen: Waits) -> tuple[Mechanism, str, str]:
     if seen.under_way > seen.at_work:
         return (
             Mechanism.NETWORK,
-            f"{seen.under_way:.1f} orders at any time neither waiting for a connection nor in a session",
+            f"{seen.under_way:.1f} connections at any time held by orders while no session worked for them",
             "Measure the round trip between gateways and Postgres, and its bandwidth, under this load.",
         )
     is_held_up = 0 < HELD_UP * seen.at_work <= seen.on_wal + seen.on_locks

@@ -285,11 +285,20 @@ class Run:
         answered = self._answers_in(chosen)
         return float((answered["outcome"] == "ok").sum()) / chosen.duration_s
 
-    def outcomes(self, window: Window | str) -> dict[str, int]:
+    def outcomes(self, window: Window | str, kind: str | None = None) -> dict[str, int]:
         """Outcome → how many requests ended with it in the measured interval, doubtful ones included."""
         chosen = window if isinstance(window, Window) else self.window(window)
-        counts = self._answers_in(chosen)["outcome"].value_counts()
-        return {str(outcome): int(count) for outcome, count in counts.items()}
+        return _counted(self._answers_in(chosen), kind)
+
+    def fates(self, window: Window | str) -> dict[str, int]:
+        """Outcome → how many of the requests that were due in the measured interval ended with it, then or later.
+
+        What was abandoned when the generator was stopped is left out: nobody waited for its answer.
+        """
+        chosen = window if isinstance(window, Window) else self.window(window)
+        rows = self.acks
+        due = rows["intended_ns"].between(chosen.measured_from_ns, chosen.measured_until_ns, inclusive="left")
+        return _counted(rows[(rows["window"] == chosen.name) & due & (rows["outcome"] != "abandoned")])
 
     def series(self, metric: str, window: Window | str | None = None, component: str | None = None) -> pd.DataFrame:
         """Raw samples by instance and time: window, component, instance, t_ns, value, and one column a label.
@@ -338,6 +347,11 @@ class Run:
     def _json(self, name: str) -> dict[str, Any]:
         loaded: dict[str, Any] = json.loads((self.path / name).read_text())
         return loaded
+
+
+def _counted(requests: pd.DataFrame, kind: str | None = None) -> dict[str, int]:
+    counts = (requests if kind is None else requests[requests["kind"] == kind])["outcome"].value_counts()
+    return {str(outcome): int(count) for outcome, count in counts.items()}
 
 
 def _name(window: Window | str | None) -> str | None:

@@ -3,8 +3,9 @@
 MSER-5 (White, Cobb and Spratt 2000, "A comparison of five steady-state truncation heuristics for simulation", Winter
 Simulation Conference) takes means of five observations and cuts as many of them as make the standard error of the mean
 of the rest smallest. It may cut half at most: where it would cut more, the window never became steady, nothing is cut
-and `analysis.drift` says so. On pure noise it cuts a little for nothing, so a cut must also tell: what is cut has to
-differ from the rest by more than chance.
+and `analysis.drift` says so. On pure noise it cuts a little for nothing, and a stall it would cut away with all before
+it. So a cut must also tell: what is cut, and its first quarter as well, have to differ from the rest by more than
+chance. An incident that begins later is no warm-up, and stays in the figures.
 """
 
 from __future__ import annotations
@@ -32,9 +33,14 @@ def cut(values: Values) -> int:
     first = int(np.argmin(errors))
     if first == 0 or first > count // 2:
         return 0
-    before, rest = batches[:first], batches[first:]
-    error = max(float(rest.std(ddof=1)) / np.sqrt(min(len(before), len(rest))), 1e-12)
-    return first * BATCH if abs(before.mean() - rest.mean()) > TELLING * error else 0
+    rest = batches[first:]
+    starts = (batches[:first], batches[: max(1, first // 4)])
+    return first * BATCH if all(_differs(start, rest) for start in starts) else 0
+
+
+def _differs(start: Values, rest: Values) -> bool:
+    error = max(float(rest.std(ddof=1)) / np.sqrt(min(len(start), len(rest))), 1e-12)
+    return bool(abs(start.mean() - rest.mean()) > TELLING * error)
 
 
 def steady_from_ns(receipts: npt.NDArray[np.void], started_ns: int, until_ns: int) -> int:

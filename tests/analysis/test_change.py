@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.change import Change, ComparisonError, changes, compare
+from analysis.change import Change, ComparisonError, changes, compare, unlike
 from loadgen.record import Run
 from tests.loadgen.synthetic import MACHINE, write_run
 
@@ -71,6 +71,24 @@ def test_the_unlike_is_refused_unless_told(tmp_path: Path, given: dict[str, Any]
     with pytest.raises(ComparisonError, match=said):
         compare(one, other)
     assert len(compare(one, other, anyway=True)) == 3
+
+
+def test_two_repetitions_are_compared_only_when_told_and_then_see_little(tmp_path: Path) -> None:
+    one, other = run(tmp_path / "a", repetitions=2), run(tmp_path / "b", 16, repetitions=2, seed=2)
+    with pytest.raises(ComparisonError, match="2 repetitions; 6 are the least"):
+        compare(one, other)
+    found = {change.measure: change for change in compare(one, other, anyway=True)}
+    assert "Welch's t over 2 and 2 repetitions" in found["p99"].interval.method
+    assert found["p99"].interval.low < 1 < found["p99"].interval.high
+
+
+def test_what_older_campaigns_did_not_have_yet_makes_no_difference_where_it_asks_for_nothing(tmp_path: Path) -> None:
+    older, newer = run(tmp_path / "a"), run(tmp_path / "b", seed=2)
+    nothing = {**newer.campaign["load"], "hosts": [], "watchers": {"kind": "none", "clients": 20}}
+    newer.__dict__["campaign"] = {**newer.campaign, "load": nothing}
+    assert unlike(older, newer) == []
+    newer.campaign["load"]["hosts"] = ["h1:lab"]
+    assert any("differ in load" in fault for fault in unlike(older, newer))
 
 
 def test_one_repetition_is_never_compared(tmp_path: Path) -> None:

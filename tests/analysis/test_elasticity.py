@@ -54,7 +54,9 @@ class Turned:
     @property
     def configuration(self) -> Configuration:
         window = Window("base/1", {}, 1, 0, USERS, 0.0, None, 0, 0, self.end_ns, self.end_ns)
-        return Configuration("base", {}, (window,), Figure("throughput", 90.0, "orders/s"), 1.0, 1000, {"ok": 1000})
+        return Configuration(
+            "base", {}, (window,), Figure("throughput", 90.0, "orders/s"), 1.0, 1000, {"ok": 1000}, {"ok": 1000}
+        )
 
 
 def carried(demands_s: Mapping[str, float]) -> float:

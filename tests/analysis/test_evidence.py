@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from analysis.bottleneck import Status, verdict
 from analysis.connections import connections
 from analysis.finding import Bearing, Finding, Mechanism
 from analysis.memory import memory
 from analysis.redis_work import redis_work
+from analysis.residence import residence
 from analysis.skew import skew
 from analysis.statements import statements
 from analysis.throttle import throttle
+from analysis.waits import waits
 from analysis.wal import wal
 from loadgen.record import Run, Window
 from tests.analysis.runs import STAGES, cpu, gateway_bound, stages, topologies
@@ -125,3 +129,27 @@ def test_sessions_that_wait_for_data_files_are_told_from_those_that_wait_for_the
     usual = only(wal(sealed(tmp_path / "log", *slow, *sessions({("IO", "WALSync"): 9.0, ("CPU", ""): 1.0}))))
     assert usual.status is Bearing.CLEARED
     assert usual.claim == "A sync of the WAL takes 9.00 ms and makes 2.0 commits durable"
+
+
+def test_orders_that_share_a_commit_wait_for_it_and_not_for_the_network(tmp_path: Path) -> None:
+    """29 orders in the ledger's stage on four connections, whose sessions all wait for the log."""
+    slow = [*cpu({"gateway": 0.05, "ledger": 0.05}), *stages({**STAGES, "ledger": 0.145}, 200)]
+    at_work = sessions({("IO", "WALSync"): 3.9})
+    busy = Series("gateway_ledger_connections", "gateway", lambda *_: 4.0, "gateway-1", {"shard": "1", "state": "busy"})
+    shared = only(waits(sealed(tmp_path / "shared", *slow, *at_work, busy, latency_ms=160)))
+    assert (shared.component, shared.mechanism) == ("ledger", Mechanism.COMMIT)
+    held = Series(
+        "gateway_ledger_connections", "gateway", lambda *_: 29.0, "gateway-1", {"shard": "1", "state": "busy"}
+    )
+    away = only(waits(sealed(tmp_path / "away", *slow, *at_work, held, latency_ms=160)))
+    assert (away.component, away.mechanism) == ("network gateway-ledger", Mechanism.NETWORK)
+
+
+@pytest.mark.parametrize(("busy", "component"), [(0.8, "redis"), (0.05, "network gateway-redis")])
+def test_a_long_publish_stage_is_that_of_a_busy_redis_or_of_the_way_to_it(
+    tmp_path: Path, busy: float, component: str
+) -> None:
+    slow = stages({**STAGES, "publish": 0.020}, 200)
+    commands = Series("redis_commands_processed_total", "redis", growing(200), "redis")
+    run = sealed(tmp_path, *cpu({"gateway": 0.05, "redis": busy}), *slow, commands, latency_ms=30)
+    assert [found.component for found in residence(run) if found.status is Bearing.SUSPECTED] == [component]

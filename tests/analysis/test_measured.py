@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from analysis import measured, saturation, scaling, validity
-from analysis.capacity import BoundBy
+from analysis.capacity import BoundBy, capacity_of
+from deploy.topology import Topology
 from loadgen.record import Run
 from tests.analysis.runs import cpu, gateway_bound, topologies
-from tests.loadgen.synthetic import write_run
+from tests.loadgen.synthetic import MACHINE, write_run
 
 
 def test_orders_per_second_come_with_an_interval_over_repetitions(tmp_path: Path) -> None:
@@ -20,7 +21,7 @@ def test_orders_per_second_come_with_an_interval_over_repetitions(tmp_path: Path
     assert (one.orders_per_s.value, two.orders_per_s.value) == (50.0, 90.0)
     assert one.orders_per_s.interval is not None
     assert one.orders_per_s.interval.method == "Student's t over 3 repetitions"
-    assert (one.orders, one.errors, one.error_share) == (1500, {"http_503": 6}, pytest.approx(6 / 1506))
+    assert (one.orders, one.errors, one.error_share) == (1500, {"http_503": 6}, pytest.approx(6 / 1503))
 
 
 def test_the_interval_of_a_percentile_holds_the_percentile(tmp_path: Path) -> None:
@@ -30,6 +31,18 @@ def test_the_interval_of_a_percentile_holds_the_percentile(tmp_path: Path) -> No
     p99 = measured.latency(run, configuration).get_value_at_percentile(99) / 1e6
     assert interval is not None
     assert interval.low < p99 < interval.high < 2 * interval.low
+
+
+def test_the_interval_of_a_percentile_spans_what_the_repetitions_differ_by(tmp_path: Path) -> None:
+    quick, slow = (write_run(tmp_path / name, {1: 100.0}, latency_ms=ms) for name, ms in (("q", 10.0), ("s", 40.0)))
+    quick_ns, slow_ns = (measured.latencies_by_second(run, run.windows[0]) for run in (Run.open(quick), Run.open(slow)))
+    run = Run.open(write_run(tmp_path / "both", {1: 100.0}, repetitions=3))
+    by_window = dict(zip([window.name for window in run.windows], (quick_ns, quick_ns, slow_ns), strict=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measured, "latencies_by_second", lambda _, window: by_window[window.name])
+        interval = measured.percentile_interval(run, measured.configurations(run)[0], 50.0)
+    assert interval is not None
+    assert interval.low < 12 < 35 < interval.high
 
 
 def test_demand_is_busy_time_over_completed_orders_and_utilisation_busy_time_over_capacity(tmp_path: Path) -> None:
@@ -56,6 +69,20 @@ def test_capacity_is_the_smallest_of_quota_threads_and_cores(
     run = gateway_bound(tmp_path, topologies=topologies(quotas), series=list(cpu({component: 0.1})))
     capacity = saturation.loads(run, measured.configurations(run)[1])[component].capacity
     assert (capacity.cores, capacity.bound_by) == (cores, bound_by)
+
+
+@pytest.mark.parametrize(
+    ("component", "change", "each"),
+    [
+        ("gateway", {"gateways": 4}, 1.0),
+        ("ledger", {"ledger.shards": 3}, 2.0),
+        ("ledger", {"ledger.shards": 3, "ledger.cpu_cores": 0.5}, 0.5),
+    ],
+)
+def test_of_a_host_that_bounds_all_instances_one_alone_may_have_the_whole(
+    component: str, change: dict[str, float], each: float
+) -> None:
+    assert capacity_of(Topology().with_overrides(change), MACHINE, component).each == each
 
 
 def test_the_sweep_gives_ratios_with_intervals_between_neighbours(tmp_path: Path) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from analysis.bottleneck import verdict
 from analysis.slo import RATE, Capacity, Probe, capacities, demand
+from deploy.topology import Topology
 from loadgen.knee import Trial, knee
 from loadgen.record import Run
-from tests.loadgen.synthetic import write_run
+from tests.loadgen.synthetic import Series, write_run
 
 SEARCH = {"p99_ms": 100, "error_share": 0.01, "from_per_s": 50, "to_per_s": 1_000}
 
@@ -46,8 +49,9 @@ def test_what_kept_the_slo_at_no_load_carries_none() -> None:
     assert [resources for _, resources in demand([never, held])] == [{"gateways": 2}]
 
 
-def searched(runs: Path, latency_ms: float) -> Run:
-    run = Run.open(write_run(runs, {100: 90, 200: 180}, swept=RATE, latency_ms=latency_ms, planned_per_s=150.0))
+def searched(runs: Path, latency_ms: float, **more: Any) -> Run:
+    given = {"swept": RATE, "latency_ms": latency_ms, "planned_per_s": 150.0, **more}
+    run = Run.open(write_run(runs, {100: 90, 200: 180}, **given))
     run.__dict__["campaign"] = {**run.campaign, "search": SEARCH}
     return run
 
@@ -59,6 +63,25 @@ def test_the_verdict_of_a_search_begins_with_what_was_searched_for(tmp_path: Pat
         "p99 stays below 100 ms not even at 100 requests/s with the topology; beyond"
     )
     assert verdict(run).limits[0].configuration.name.endswith("=100")
+
+
+def test_capacities_go_from_the_least_resources_up_whichever_was_searched_first(tmp_path: Path) -> None:
+    run = searched(tmp_path, latency_ms=5.0)
+    first, second = run.windows
+    two, one = {"gateways": 2, RATE: 200.0}, {"gateways": 1, RATE: 100.0}
+    run.__dict__["windows"] = (replace(second, parameters=two), replace(first, parameters=one))
+    assert [capacity.resources for capacity in capacities(run)] == [{"gateways": 1}, {"gateways": 2}]
+    assert [resources for _, resources in demand(capacities(run))] == [{"gateways": 1}, {"gateways": 2}]
+
+
+def test_a_probe_that_is_answered_too_late_has_met_a_limit_though_all_that_was_offered_was_carried(
+    tmp_path: Path,
+) -> None:
+    quotas = Topology().with_overrides({"gateways.cpu_cores": 0.2}).model_dump(mode="json")
+    full = Series("cluster_cpu_seconds_total", "gateway", lambda _, s: 100 + 0.198 * s, "gateway-1")
+    run = searched(tmp_path, 300.0, series=[full], topologies={f"{RATE}={rate}": quotas for rate in (100, 200)})
+    assert [limit.name for limit in verdict(run).limits] == ["CPU of the gateways"] * 2
+    assert verdict(run).sentence.endswith("; beyond that it is the CPU of the gateways.")
 
 
 def test_a_search_whose_every_probe_held_says_so(tmp_path: Path) -> None:

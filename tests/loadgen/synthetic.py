@@ -32,13 +32,15 @@ VERSIONS = {"postgres": "15.14", "redis": "7.0.15", "engine": "0.1.0"}
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One planted time series: each second of each window `value(window, seconds since the window started)`."""
+    """One planted time series: each second of each window `value(window, seconds since the window started)`, sampled
+    `offset_s` into the second."""
 
     metric: str
     component: str
     value: Callable[[Window, float], float]
     instance: str = "1"
     labels: Mapping[str, str] = field(default_factory=dict)
+    offset_s: float = 0.0
 
 
 def write_run(
@@ -68,12 +70,11 @@ def write_run(
     seed: int = 1,
     gates: Mapping[str, Any] | None = None,
     planned_per_s: float | None = None,
-    due_per_s: float | None = None,
 ) -> Path:
     """Seals `runs/<run_id>`: value of the swept parameter → orders per second, answered with log-normal
     latencies around `latency_ms`.
 
-    With `planned_per_s`, the mean rate of its plan, the load is an open loop, of which `due_per_s` fell due.
+    With `planned_per_s`, the mean rate of its plan, the load is an open loop.
 
     `errors` are outcome → count in each window. `topologies` are by configuration (`gateways=2`), given to each of its
     windows. Everything is drawn from `seed`, so the same arguments write the same bytes.
@@ -92,9 +93,7 @@ def write_run(
             writer.append("acks", acks)
             writer.append("latency", _latency(window, acks))
             writer.append("series", _series(window, series))
-            writer.append(
-                "generator", _generator(window, due_per_s or rate, generator_cpu_share, generator_quota_cores)
-            )
+            writer.append("generator", _generator(window, rate, generator_cpu_share, generator_quota_cores))
             writer.append("noise", [_noise(window, steal_share, host_busy_share)])
         about = {
             "id": run_id, "commit": "0" * 40, "seed": seed, "started_ns": windows[0].started_ns,
@@ -171,7 +170,7 @@ def _seconds(window: Window) -> range:
 def _series(window: Window, series: Sequence[Series]) -> list[dict[str, Any]]:
     return [
         {"window": window.name, "metric": one.metric, "component": one.component, "instance": one.instance,
-         "labels": json.dumps(dict(one.labels)), "t_ns": window.started_ns + second * 10**9,
+         "labels": json.dumps(dict(one.labels)), "t_ns": window.started_ns + int((second + one.offset_s) * 1e9),
          "value": float(one.value(window, second))}
         for one in series
         for second in _seconds(window)
@@ -179,12 +178,14 @@ def _series(window: Window, series: Sequence[Series]) -> list[dict[str, Any]]:
 
 
 def _generator(window: Window, rate: float, share: float, quota_cores: float) -> list[dict[str, Any]]:
+    """As the generator tells it: rows go on after the schedule's end, and nothing is due in them."""
+    starts_ns = [window.started_ns + second * 10**9 for second in _seconds(window)]
     return [
-        {"window": window.name, "t_ns": window.started_ns + second * 10**9, "cpu_seconds": share * quota_cores,
-         "cpu_quota_cores": quota_cores, "wake_lag_p99_ns": 300_000, "in_flight": window.users,
-         "requests": int(rate), "offered": int(rate), "sent": int(rate), "lag_ns": 0,
-         "schedule_error_p99_ns": 200_000}
-        for second in _seconds(window)
+        {"window": window.name, "t_ns": t_ns, "cpu_seconds": share * quota_cores, "cpu_quota_cores": quota_cores,
+         "wake_lag_p99_ns": 300_000, "in_flight": window.users, "requests": due, "offered": due, "sent": due,
+         "lag_ns": 0, "schedule_error_p99_ns": 200_000}
+        for t_ns in starts_ns
+        for due in [int(rate) if t_ns < window.measured_until_ns else 0]
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Those who watch the market beside a load, on a live cluster; and what they do when there is nothing to watch."""
+"""Those who watch the market beside a load, where there is none; on a live cluster: test_shipped_campaigns."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ import pytest
 from loadgen.campaign import Campaign, CampaignError
 from loadgen.generator import GeneratorError
 from loadgen.market_watch import MarketWatch, Seen
-from loadgen.record import Run
-from loadgen.run import run_campaign
 
 CAMPAIGN = """\
 name: watched
@@ -26,25 +24,6 @@ sweep:
   load.watchers.kind: [none, stream, poll]
 load: {users: 4, think_time_s: 0.02, warm_up_s: 1, duration_s: 3, watchers: {clients: 2, every_s: 0.1}}
 """
-
-
-def test_the_run_holds_how_old_trades_were_for_clients_who_stream_and_who_poll(tmp_path: Path) -> None:
-    file = tmp_path / "watched.yaml"
-    file.write_text(CAMPAIGN)
-    run = Run.open(run_campaign(Campaign.read(file), tmp_path / "runs", tmp_path / "cluster", print))
-    ages = {
-        (window.configuration, endpoint): run.latency(window, endpoint, measure="age")
-        for window in run.windows
-        for endpoint in ("GET /v1/stream", "GET /v1/book/{symbol}")
-    }
-    seen = {key: found.get_total_count() for key, found in ages.items() if found.get_total_count()}
-    assert set(seen) == {
-        ("watchers.kind=stream", "GET /v1/stream"),
-        ("watchers.kind=poll", "GET /v1/book/{symbol}"),
-    }
-    streamed, polled = (ages[key].get_value_at_percentile(50) for key in seen)
-    assert min(streamed, polled) > 0
-    assert not any(run.latency(window, endpoint).get_total_count() for window in run.windows for _, endpoint in seen)
 
 
 def test_watchers_without_market_data_are_refused(tmp_path: Path) -> None:

@@ -44,6 +44,17 @@ def test_throughput_counts_only_what_was_answered_ok_in_the_measured_interval(se
     assert run.outcomes("gateways=2/2") == {"ok": 900, "http_503": 3}
 
 
+def test_of_what_was_due_in_the_measured_interval_every_end_counts_but_those_that_nobody_waited_for(
+    tmp_path: Path,
+) -> None:
+    """What was due before it, and was answered in it, does not: with 100/s and some 3 s each about 300."""
+    run = Run.open(write_run(tmp_path, {1: 100}, latency_ms=3_000, errors={"timeout": 40, "abandoned": 10}))
+    ended, fates = run.outcomes("gateways=1/1"), run.fates("gateways=1/1")
+    assert ended == {"ok": 1_000, "timeout": 40, "abandoned": 10}
+    assert 600 < fates["ok"] < 800
+    assert fates.keys() == {"ok", "timeout"}
+
+
 def test_errors_do_not_enter_the_latency_unless_asked_for(sealed: Path) -> None:
     run = Run.open(sealed)
     ok, errors = run.latency("gateways=1/1"), run.latency("gateways=1/1", outcome="http_503")

@@ -29,6 +29,13 @@ def test_nothing_is_cut_of_what_never_becomes_steady() -> None:
     assert cut(noise() + np.linspace(0, 50, 100)) == 0
 
 
+@pytest.mark.parametrize(("at", "length"), [(30, 5), (100, 10), (40, 3)])
+def test_a_stall_after_a_steady_start_is_no_warm_up(at: int, length: int) -> None:
+    values = noise(300)
+    values[at : at + length] += 500
+    assert cut(values) == 0
+
+
 def test_too_short_a_series_says_nothing() -> None:
     assert cut(noise(15)) == 0
 

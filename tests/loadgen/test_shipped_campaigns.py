@@ -1,0 +1,88 @@
+"""Every campaign that comes with the lab, its smaller self: complete, reconciled, sealed, reported with its section.
+
+Whether such a run is valid is not asked: other tests share the machine, and a run says so itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.cluster import Cluster
+from deploy.topology import Topology
+from loadgen.campaign import TOPOLOGIES, Campaign
+from loadgen.record import Run
+from loadgen.run import run_campaign
+from reports.report import write
+
+CAMPAIGNS = {path.stem: path for path in sorted((Path(__file__).parents[2] / "loadgen" / "campaigns").glob("*.yaml"))}
+SECTIONS = {
+    "capacity": "Capacity and demand",
+    "gateway_killed": "What became of each fault",
+    "hft_sweep": "Throughput against gateways",
+    "market_data": "What clients know of the market, and what that costs",
+    "pg_shards": "Throughput against",
+    "quick": "What would bind next",
+    "spike": "Over time",
+    "soak": "Over time",
+    "throttle": "Errors",
+}
+"""What a report says of this campaign beside what every report says."""
+OF_EVERY_REPORT = ("Latency", "How busy each component is", "Was every acknowledged order found again?", "Evidence")
+
+Ran = Callable[[str], Run]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+    """The sealed run of a shipped campaign with --short, loaded once; one cluster is renewed for all of them."""
+    shared, alone = (tmp_path_factory.mktemp(name) for name in ("cluster", "alone"))
+    runs: dict[str, Run] = {}
+    with Cluster.up(Topology.load(TOPOLOGIES / "local.yaml"), shared) as cluster:
+
+        def run(name: str) -> Run:
+            if name not in runs:
+                campaign = Campaign.read(CAMPAIGNS[name], short=True)
+                is_alike = campaign.plan()[0].topology.observability == cluster.topology.observability
+                directory = shared if is_alike else alone  # what is beside the path cannot be renewed
+                runs[name] = Run.open(run_campaign(campaign, tmp_path_factory.mktemp(name), directory, print))
+            return runs[name]
+
+        yield run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CAMPAIGNS)
+def test_it_is_carried_through_reconciled_sealed_and_reported(name: str, ran: Ran) -> None:
+    run = ran(name)
+    assert run.status == "complete"
+    assert {window.name for window in run.windows} == set(run.topologies)
+    differences = {kind: run.reconciliation[kind] for kind in ("lost", "duplicated", "holes", "mismatched", "in_doubt")}
+    assert differences == dict.fromkeys(differences, 0)
+    assert run.reconciliation["acknowledged"] > 100
+    page = write(run.path).read_text()
+    missing = [title for title in (*OF_EVERY_REPORT, SECTIONS.get(name, "Latency")) if f"<h2>{title}" not in page]
+    assert missing == []
+
+
+@pytest.mark.slow
+def test_a_gateway_killed_under_load_is_among_the_events(ran: Ran) -> None:
+    events = {(event["kind"], event["part"]) for event in ran("gateway_killed").events}
+    assert {("struck", "gateway-1"), ("died", "gateway-1")} <= events
+
+
+@pytest.mark.slow
+def test_trades_have_an_age_for_clients_who_stream_and_who_poll_and_none_of_them_counts_as_an_order(ran: Ran) -> None:
+    run = ran("market_data")
+    endpoints = ("GET /v1/stream", "GET /v1/book/{symbol}")
+    ages = {
+        (window.configuration, endpoint): run.latency(window, endpoint, measure="age")
+        for window in run.windows
+        for endpoint in endpoints
+    }
+    seen = {key: found.get_value_at_percentile(50) for key, found in ages.items() if found.get_total_count()}
+    assert set(seen) == {("watchers.kind=stream", endpoints[0]), ("watchers.kind=poll", endpoints[1])}
+    assert min(seen.values()) > 0
+    assert not any(run.latency(window, each).get_total_count() for window in run.windows for each in endpoints)
