@@ -59,6 +59,9 @@ ERRORS = {
     ("deploy.cluster", "ClusterError"): Exit.CHECK_FAILED,
     ("deploy.faults.fault", "FaultError"): Exit.CHECK_FAILED,
     ("deploy.install.engine", "EngineProgramError"): Exit.BAD_INPUT,
+    ("deploy.install.part", "InstallError"): Exit.CHECK_FAILED,
+    ("deploy.install.part", "MissingError"): Exit.CHECK_FAILED,
+    ("loadgen.bench.planted", "UnknownCaseError"): Exit.BAD_INPUT,
 }
 """What the rooms raise on purpose: module and class → exit code."""
 

@@ -98,7 +98,7 @@ class Gateways(PathComponent):
 
     `in_flight_max`: the requests that each works on at once; what is beyond waits in HAProxy's queue.
     `signals`: what they tell of themselves; `all+none` is for the first and the second, and so on in turn.
-    clock_faults: bool = False
+    `clock_faults`: whether their clocks can be set wrong, by a preloaded library.
     """
 
     replicas: Annotated[int, Field(ge=1, le=32)] = 1

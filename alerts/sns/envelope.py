@@ -13,7 +13,6 @@ from alerts.sns.model import Attribute, Message, MessageType, Subscription, Topi
 from alerts.sns.signing import Signer
 
 USER_AGENT = "Amazon Simple Notification Service Agent"
-SQS_ATTRIBUTES_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)

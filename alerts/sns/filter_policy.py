@@ -16,7 +16,6 @@ from alerts.aws.errors import AwsError, invalid_parameter
 
 KEYS_MAX = 5
 COMBINATIONS_MAX = 150
-NUMERIC_MAX = 1e9
 OR = "$or"
 RANGE_START, RANGE_END = ("<", "<=", ">", ">=", "="), ("<", "<=")
 

@@ -26,10 +26,9 @@ from loadgen.run import cluster_for, run_campaign
 from loadgen.window import Progress
 
 CALM_S, PLANTED_S = 5.0, 6.0
-SETTLED_S = 1.0
-PROOF_TURN_S, PROOF_SETTLED_S = 2.5, 0.5
+SETTLED_S, EDGE_S = 1.0, 0.2
 """Left out after each change; and a little before the next one."""
-EDGE_S = 0.2
+PROOF_TURN_S, PROOF_SETTLED_S = 2.5, 0.5
 SESSION_MAX = 12
 """Plants in a window."""
 PREFIX, PROOF_PREFIX = "locator_", "proves_"

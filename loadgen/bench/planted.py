@@ -174,15 +174,19 @@ first five have a lever of another kind (a quota, the pool); of the others nothi
 BY_NAME: Mapping[str, Case] = {case.name: case for case in (*CASES, *STRANGE)}
 
 
+class UnknownCaseError(ValueError):
+    """A name that is no case's; the text gives those that are."""
+
+
 def active(cases: Sequence[Case]) -> list[Case]:
     """Of these, those to be proven; of the whole benchmark the strange ones among them too."""
     return [BY_NAME[name] for name in ACTIVE if BY_NAME[name] in cases or len(cases) == len(CASES)]
 
 
 def chosen(names: list[str]) -> list[Case]:
-    """Those of these names, or the benchmark's; `strange`: all of STRANGE. Raises ValueError naming what is unknown."""
+    """Those of these names, or the benchmark's; `strange`: all of STRANGE. Raises UnknownCaseError."""
     if names == ["strange"]:
         return list(STRANGE)
     if unknown := [name for name in names if name not in BY_NAME]:
-        raise ValueError(f"--cases names {', '.join(unknown)}; use strange or some of {', '.join(BY_NAME)}")
+        raise UnknownCaseError(f"--cases names {', '.join(unknown)}; use strange or some of {', '.join(BY_NAME)}")
     return [BY_NAME[name] for name in names] or list(CASES)
