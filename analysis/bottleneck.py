@@ -130,7 +130,7 @@ def weighed(run: Run) -> Verdict:
     return Verdict(
         limit=best.component,
         status=best.status,
-        sentence=_sentence(run, best, limits),
+        sentence=_sentence(run, best, limits, findings),
         evidence=_evidence(best, findings),
         doubt=_doubt(best, findings),
         next=_next(best),
@@ -218,7 +218,7 @@ def _share(finding: Finding) -> float:
     return max(f.value for f in finding.evidence[: 2 if finding.mechanism is Mechanism.QUOTA else 1])
 
 
-def _sentence(run: Run, best: Limit, limits: Sequence[Limit]) -> str:
+def _sentence(run: Run, best: Limit, limits: Sequence[Limit], findings: Sequence[Finding]) -> str:
     if searched := headline(run):
         return f"{searched}; beyond that {_as_clause(best.name)}."
     carried = f"{best.configuration.orders_per_s.value:,.0f} orders/s{_where(run, best.configuration)}"
@@ -236,7 +236,17 @@ def _sentence(run: Run, best: Limit, limits: Sequence[Limit]) -> str:
             sentence = f"No limit at this load: all that was offered was carried, {carried}"
         case Status.UNCLEAR:
             sentence = f"Unclear what limits the cluster to {carried}: nothing that was measured is full"
+            sentence += _offered(best.configuration, findings)
     return sentence + _elsewhere(best, limits) + _falling(best, limits) + "."
+
+
+def _offered(configuration: Configuration, findings: Sequence[Finding]) -> str:
+    """Of an open loop, how much of it was carried: where that is all, only its tail is unexplained."""
+    if configuration.rate_per_s is None:
+        return ""
+    return "".join(
+        f"; {f.claim}" for f in findings if f.configuration == configuration.name and f.mechanism is Mechanism.LOAD
+    )
 
 
 def _where(run: Run, configuration: Configuration) -> str:

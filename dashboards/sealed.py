@@ -7,6 +7,7 @@ answered by the evaluator that they were written for (docs/decisions: boards wit
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import shutil
@@ -138,6 +139,7 @@ def write_openmetrics(run: Run, file: TextIO) -> None:
     file.write("# EOF\n")
 
 
+@functools.lru_cache(maxsize=4_096)  # samples come series by series
 def _labels(component: str, instance: str, rest: str) -> str:
     labels = {"component": component, "instance": instance, **json.loads(rest)}
     return ",".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels.items() if value)

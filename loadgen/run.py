@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from loadgen.versions import versions
 from loadgen.window import Loaded, Progress, load
 
 ATTEMPTS_MAX = 3
+ROWS_AT_ONCE = 200_000
 
 
 def run_campaign(
@@ -201,11 +203,12 @@ class _Run:
     def _record(self, loaded: Loaded, planned: PlannedWindow, acks: pa.Table, reconciliation: dict[str, Any]) -> None:
         window = loaded.window
         prometheus = f"http://{self.cluster.address('prometheus')}"
-        series = list(collect.series(prometheus, window.name, window.started_ns, window.ended_ns))
         append = self.writer.append
         append("acks", acks)
         append("latency", loaded.latencies())
-        append("series", series)
+        series = collect.series(prometheus, window.name, window.started_ns, window.ended_ns)
+        while rows := list(islice(series, ROWS_AT_ONCE)):  # an hour has millions
+            append("series", rows)
         self._record_traces(window, acks)
         append("generator", generator_rows(loaded))
         append("noise", [{"window": window.name, **asdict(loaded.noise)}])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.bottleneck import Status, verdict
 from analysis.finding import Bearing
 from analysis.load import load
 from loadgen.record import Run
@@ -30,3 +31,10 @@ def test_a_recorded_cancel_of_an_order_that_this_book_does_not_know_was_never_of
     (finding,) = load(Run.open(Run.newest(tmp_path)))
     assert finding.status is Bearing.SUSPECTED
     assert "of 100 requests/s offered" in finding.claim
+
+
+def test_where_it_is_unclear_what_limits_an_open_loop_the_verdict_says_how_much_was_carried(tmp_path: Path) -> None:
+    run = Run.open(write_run(tmp_path, {1: 100}, errors={"unsent": 4 * MEASURED_S}, planned_per_s=104.0))
+    found = verdict(run)
+    assert found.status is Status.UNCLEAR
+    assert "; 96.3 % of 104 requests/s offered were carried, p99" in found.sentence
