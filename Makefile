@@ -1,4 +1,4 @@
-.PHONY: help setup packages demo test lint types sanitized check-deep bench-locator lock clean
+.PHONY: help setup packages demo test lint types sanitized check-deep campaigns bench-locator lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ sanitized: setup  ## the engine's tests under the sanitizers of addresses and un
 check-deep: setup  ## the engine's tests under the sanitizers of addresses, undefined behaviour and threads (minutes)
 	@cd target_system/engine && for preset in sanitized threads; do \
 		cmake --preset $$preset && cmake --build --preset $$preset && ctest --preset $$preset || exit 1; done
+
+campaigns: setup  ## every campaign that comes with the lab, with --short (a quarter of an hour)
+	@.venv/bin/pytest --numprocesses 0 -m "campaigns or not campaigns" tests/loadgen/test_shipped_campaigns.py
 
 bench-locator: setup  ## plant limits on a live cluster and score who names them (a quarter of an hour)
 	@.venv/bin/lab bench locator --json

@@ -89,9 +89,7 @@ class WithBareProve(TyperCommand):
         return super().parse_args(ctx, ["--prove=likeliest" if word == "--prove" else word for word in args])
 
 
-Short = Annotated[
-    bool, typer.Option("--short", help="The campaign's smaller setting, as continuous integration runs it.")
-]
+Short = Annotated[bool, typer.Option("--short", help="The campaign's smaller setting, as `make campaigns` runs it.")]
 
 
 @app.command()

@@ -124,7 +124,7 @@ class Search(Section):
 
 
 class Short(Section):
-    """What a run with --short changes: the same campaign, smaller, for continuous integration."""
+    """What a run with --short changes: the same campaign, smaller."""
 
     repetitions: PositiveInt | None = None
     warm_up_s: Annotated[float, Field(ge=0)] | None = None

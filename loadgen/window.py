@@ -102,24 +102,23 @@ def load(
             return None
         raise GeneratorError("the generator ended without having started")
     heard.noise.stop()  # the window is over, however early
-    noise, found = heard.noise.noise(), read_receipts(receipts)
+    found = read_receipts(receipts)
     window = _as_loaded(campaign, planned, found, heard.started, heard, is_disturbed=bool(campaign.faults or levers))
     if window.measured_until_ns <= window.measured_from_ns:
         return None
     if said := silence(cluster.address("haproxy"), found):
         raise GeneratorError(said)
-    quota = planned.topology.generator.cpu_cores
     return Loaded(
-        window,
-        id_prefix,
-        found,
-        tuple(heard.seconds),
-        noise,
-        quota or float(max(planned.load.workers, 1)),
-        heard.cut_ns is not None,
-        (*joined(heard.started), *unlike_the_rest(heard.started, window), *timeline.events),
-        tuple(interventions.rows),
-        market.seen,
+        window=window,
+        id_prefix=id_prefix,
+        receipts=found,
+        seconds=tuple(heard.seconds),
+        noise=heard.noise.noise(),
+        generator_allotment_cores=planned.topology.generator.cpu_cores or float(max(planned.load.workers, 1)),
+        was_cut=heard.cut_ns is not None,
+        events=(*joined(heard.started), *unlike_the_rest(heard.started, window), *timeline.events),
+        interventions=tuple(interventions.rows),
+        market=market.seen,
     )
 
 

@@ -1,4 +1,4 @@
-"""A run as JUnit XML, the one form that every CI system reads: its validity, its reconciliation, its gates."""
+"""A run as JUnit XML, the one form that every CI system reads: its validity and its gates."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a component tells about itself: metrics from the register, JSON log lines, spans of a sample of orders.
 
-None of it may block the path it watches. Log lines go to a bounded queue that a thread writes out, spans to the SDK's
-bounded queue, and a metric's label children are looked up once.
+None of it may block the path it watches. Log lines go to a bounded queue that a thread writes out, spans to another
+that a thread sends, and a metric's label children are looked up once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 // The OpenTelemetry Collector with the components that the lab's configuration uses, and no others.
 //
 // A new component is one import, one line below, and `go mod tidy` in this folder. Contrib 0.159.0 goes with core 0.159.0
-// and 1.65.0; of the versions 0.160 to 0.165 some contrib modules cannot be had.
+// and 1.65.0.
 package main
 
 import (
