@@ -27,7 +27,7 @@ SECTIONS = {
     "hft_sweep": "Throughput against gateways",
     "pg_shards": "Throughput against",
     "market_data": "What clients know of the market, and what that costs",
-    "quick": "What would bind next",
+    "quick": "Throughput against gateways",
 }
 """What a report says of this campaign beside what every report says."""
 OF_EVERY_REPORT = ("Latency", "How busy each component is", "Was every acknowledged order found again?", "Evidence")
