@@ -14,6 +14,7 @@ import numpy as np
 from analysis.finding import Figure, Mechanism, in_words
 from analysis.measured import Configuration
 from analysis.memo import remembered
+from analysis.saturation import CPU
 from analysis.series import counter
 from loadgen.record import Run
 
@@ -101,7 +102,7 @@ def of_publish(run: Run, configuration: Configuration, stage_ms: float, per_s: f
     figures = (Figure("commands that Redis carried out", commands, "commands/s"),)
     if commands < ANSWERING * per_s:
         return Cause("redis", Mechanism.RESPONSE, f"while Redis carried out {commands:.0f} commands/s", figures)
-    busy = min(_rate(run, configuration, "cluster_cpu_seconds_total", "redis") or 0.0, FULL)
+    busy = min(_rate(run, configuration, CPU, "redis") or 0.0, FULL)
     own_ms = 1e3 * busy / per_s / (1 - busy) if per_s else 0.0
     if own_ms >= OWN * stage_ms:
         return Cause("redis", Mechanism.RESPONSE, f"{own_ms:.1f} ms of it at the one thread of Redis", figures)

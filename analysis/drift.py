@@ -16,6 +16,7 @@ from scipy import stats
 
 from analysis.finding import Bearing, Figure, Finding, Interval, Mechanism
 from analysis.measured import latencies_by_second
+from analysis.saturation import CPU
 from analysis.series import SECOND_NS, gauge, increase, inside, samples_of
 from loadgen.record import Run, Window
 
@@ -29,7 +30,7 @@ MEMORY_MIN_MB = 4.0
 LATENCY_MIN_MS = 1.0
 QUEUE_MIN = 5.0
 CPU_MIN_CORES = 0.05
-MEMORY, CPU = "cluster_memory_bytes", "cluster_cpu_seconds_total"
+MEMORY = "cluster_memory_bytes"
 MOVING = frozenset({"ramp", "step", "spike"})
 """Loads under which latency and queues may well grow."""
 QUEUES = {
