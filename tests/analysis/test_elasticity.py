@@ -18,6 +18,10 @@ from loadgen.record import Run, Window
 
 ROUNDS, TURN_S, STEP = 6, 5, 1.2
 USERS = 20
+SYNCS_RECORDED = {
+    "ledger": ("pg_wal_sync_seconds", "pg_wal_syncs"),
+    "engine": ("engine_sync_duration_seconds_sum", "engine_sync_duration_seconds_count"),
+}
 COMMIT_BOUND = {"gateway cpu": 0.002, "engine cpu": 0.001, "ledger commit": 0.010}
 BALANCED = {"gateway cpu": 0.010, "engine cpu": 0.001, "ledger commit": 0.010}
 
@@ -59,6 +63,22 @@ class Turned:
         )
 
 
+class Syncing(Turned):
+    """Of which syncs were recorded: a hundred in each turn, shorter by the square of what was written."""
+
+    def series(self, metric: str, window: Window) -> pd.DataFrame:
+        component = next((name for name, names in SYNCS_RECORDED.items() if metric in names), None)
+        if component is None:
+            return super().series(metric, window)
+        turns = self.interventions
+        counts = np.full(len(turns), 100.0)
+        grown = counts if metric == SYNCS_RECORDED[component][1] else counts * 0.002 / turns["written"].to_numpy() ** 2
+        return pd.DataFrame({
+            "component": component, "instance": f"{component}-1",
+            "t_ns": np.append(turns["started_ns"], self.end_ns), "value": np.append(0.0, np.cumsum(grown)),
+        })  # fmt: skip
+
+
 def carried(demands_s: Mapping[str, float]) -> float:
     return mva.solve([mva.servers(name, of, 1, 1.0) for name, of in demands_s.items()], USERS, 0.0).throughput_per_s
 
@@ -79,6 +99,16 @@ def test_a_lone_bottleneck_is_proven_by_relief_with_its_mechanism() -> None:
     assert tried.is_proven
     assert (tried.first.component, tried.mechanism) == ("ledger", Mechanism.COMMIT)
     assert tried.first.relief.value == pytest.approx(STEP, abs=0.03)
+
+
+@pytest.mark.parametrize("component", list(SYNCS_RECORDED))
+def test_a_commit_levers_capacity_is_what_the_syncs_of_its_component_took(component: str) -> None:
+    demands_s = {"gateway cpu": 0.002, f"{component} commit": 0.010}
+    run = Syncing(demands_s, demands_s)
+    found = proof(cast("Run", run), run.configuration)
+    assert found is not None
+    received = {each.lever: each.received for each in found.elasticities}
+    assert received == pytest.approx({"gateway cpu": STEP**2, f"{component} commit": STEP**4})
 
 
 def test_of_two_equal_bottlenecks_neither_is_proven() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
+from scipy import stats
 
 from analysis import predicted, whatif
 from analysis.calibration import Calibration, Commit, Cost, Point, PredictionError, calibrate
@@ -99,6 +101,18 @@ def test_noise_of_the_measured_throughputs_widens_the_interval_and_the_truth_lie
     sharp = predict(planted(), target(6))
     assert found.interval.low <= truth().outcome(target(6)).orders_per_s <= found.interval.high
     assert found.interval.high - found.interval.low > sharp.interval.high - sharp.interval.low
+
+
+def test_the_demand_of_all_shards_has_one_error_so_it_weighs_by_all_their_shares() -> None:
+    known = planted().calibration
+    costs = {name: replace(cost, error=0.05 if name == "ledger" else 0.0) for name, cost in known.costs.items()}
+    model = replace(planted(), calibration=replace(known, costs=costs), error=0.0)
+    found = predict(model, target(6, **{"ledger.shards": 3, "ledger.cpu_cores": 0.1}))
+    shares = [share for name, share in found.outcome.shares.items() if name.startswith("ledger ")]
+    assert len(shares) == 3
+    half = math.log(found.interval.high / found.interval.low) / 2
+    assert half == pytest.approx(stats.t.ppf(0.975, len(known.points) - 1) * sum(shares) * 0.05)
+    assert sum(shares) > 1.05 * math.hypot(*shares)
 
 
 def test_a_poor_fit_is_refused_with_its_error() -> None:
