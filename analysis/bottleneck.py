@@ -63,10 +63,9 @@ class Status(StrEnum):
     UNCLEAR = "unclear"
 
 
-CONFIDENCE = {
-    Status.PROVEN: 0.98, Status.SUSPECTED: 0.9, Status.NO_LIMIT: 0.9, Status.GENERATOR: 0.9, Status.HOST: 0.7,
-    Status.UNCLEAR: 0.0,
-}  # fmt: skip
+CONFIDENCE = {Status.SUSPECTED: 0.9, Status.GENERATOR: 0.9, Status.HOST: 0.7}
+"""Only of verdicts that name somebody by telemetry: those the locator's bench scores (Brier). Proofs are too few for a
+number, and where nobody is named there is none to score."""
 CONFIDENCE_WITH_RIVALS = 0.7
 """Where another component is suspected as well."""
 
@@ -101,15 +100,8 @@ class Verdict:
     next: str
     limits: tuple[Limit, ...]
     findings: tuple[Finding, ...]
-
-    @property
-    def confidence(self) -> float:
-        """That `limit` is right, by how often such verdicts were on limits that the locator's bench planted."""
-        if self.status is not Status.SUSPECTED:
-            return CONFIDENCE[self.status]
-        mine = [f for f in self.findings if f.configuration in ("", self.limits[0].configuration.name)]
-        rivals = {f.component for f in mine if f.status is Bearing.SUSPECTED and f.mechanism not in CONTEXT}
-        return CONFIDENCE[self.status] if rivals <= {self.limit} else CONFIDENCE_WITH_RIVALS
+    confidence: float | None = None
+    """That `limit` is right, scored by the locator's bench; None where that scores no number."""
 
 
 def verdict(run: Run) -> Verdict:
@@ -136,6 +128,7 @@ def weighed(run: Run) -> Verdict:
         next=_next(best),
         limits=limits,
         findings=findings,
+        confidence=_confidence(best, findings),
     )
 
 
@@ -292,14 +285,25 @@ def _evidence(best: Limit, findings: Sequence[Finding]) -> tuple[Figure, ...]:
     return (best.configuration.orders_per_s, *(best.reason.evidence if best.reason else ()), *figures)
 
 
+def _confidence(best: Limit, findings: Sequence[Finding]) -> float | None:
+    if best.status is Status.SUSPECTED and _rivals(best, findings):
+        return CONFIDENCE_WITH_RIVALS
+    return CONFIDENCE.get(best.status)
+
+
+def _rivals(best: Limit, findings: Sequence[Finding]) -> list[Finding]:
+    """What else is suspected in the verdict's own configuration."""
+    return [
+        f for f in findings
+        if f.configuration in ("", best.configuration.name)
+        and f.status is Bearing.SUSPECTED and f.mechanism not in CONTEXT and f.component != best.component
+    ]  # fmt: skip
+
+
 def _doubt(best: Limit, findings: Sequence[Finding]) -> tuple[str, ...]:
     mine = [f for f in findings if f.configuration in ("", best.configuration.name) and f is not best.reason]
     said = [best.reason.doubt] if best.reason and best.reason.doubt else []
-    rivals = [
-        f for f in mine
-        if f.status is Bearing.SUSPECTED and f.mechanism not in CONTEXT and f.component != best.component
-    ]  # fmt: skip
-    if rivals:
+    if rivals := _rivals(best, findings):
         said.append("Suspected as well: " + "; ".join(f.claim for f in rivals) + ".")
     known = ("order path",) if best.mechanism in WAITING else ()  # that orders wait without CPU is what was found
     noted = [f for f in mine if f.status in (Bearing.MISSING, Bearing.NOTED) and f.component not in known]

@@ -3,8 +3,9 @@
 A case counts only where the plant hurts (throughput down by 15 %, or p95 up by half) and its removal heals (80 % of
 either comes back). Where two limits were planted, either may be named. Intervals are Wilson's, which hold for few cases
 and for shares near one. How well the stated confidence is calibrated is Brier's score: the mean square of it less one
-where the verdict was right, less nought where it was wrong. The baselines: chance, the highest utilisation, the stage
-whose time grew most, and the component with the most signals three sigma off.
+where the verdict was right, less nought where it was wrong; proofs and verdicts that name nobody state none. The
+baselines: chance, the highest utilisation, the stage whose time grew most, and the component with the most signals
+three sigma off.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Judged:
     heals: bool
     said: str
     status: str
-    confidence: float
+    confidence: float | None
     named: tuple[str, ...]
     """Components in the order of suspicion, at most three."""
     named_mechanism: str
@@ -142,7 +143,7 @@ def scored(rows: Sequence[Judged], proofs: Sequence[Tried], not_run: Sequence[st
         "false_accusations_share": _share(healthy, lambda row: row.status in ACCUSING),
         "abstention_precision": _share(silent, lambda row: not row.truths),
         "abstention_recall": _share(healthy, lambda row: not row.named),
-        "brier": _brier([row for row in (*kept, *healthy) if row.named]),
+        "brier": _brier([*kept, *healthy]),
         "baselines": {
             "random": 1 / len(CANDIDATES),
             **{name: _share(kept, lambda row, name=name: row.baselines[name] in row.components) for name in BASELINES},
@@ -170,9 +171,9 @@ def _by_case(kept: Sequence[Judged]) -> dict[str, str]:
 
 
 def _brier(rows: Sequence[Judged]) -> float | None:
-    if not rows:
-        return None
-    return float(np.mean([(row.confidence - (row.is_top1 if row.truths else False)) ** 2 for row in rows]))
+    """Of the rows that state a confidence; who accuses a healthy one is wrong."""
+    squares = [(row.confidence - row.is_top1) ** 2 for row in rows if row.confidence is not None]
+    return float(np.mean(squares)) if squares else None
 
 
 def _plain(row: Judged) -> dict[str, Any]:

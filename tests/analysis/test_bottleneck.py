@@ -40,6 +40,18 @@ def test_the_limit_may_move_from_the_gateways_to_postgres_as_the_cluster_grows(t
     )
 
 
+@pytest.mark.parametrize(
+    ("gateway", "postgres", "confidence"),
+    [({1: 0.199, 4: 0.1}, {1: 0.15, 4: 0.39}, 0.9), ({1: 0.199, 4: 0.199}, {1: 0.15, 4: 0.39}, 0.7)],
+    ids=["the gateways are suspected elsewhere only", "Postgres is suspected beside them there alone"],
+)
+def test_confidence_falls_with_rivals_in_the_verdicts_own_configuration_alone(
+    tmp_path: Path, gateway: dict[int, float], postgres: dict[int, float], confidence: float
+) -> None:
+    found = verdict(sealed(tmp_path, {1: 150, 4: 390}, [*cpu({"gateway": gateway, "ledger": postgres})]))
+    assert (found.status, found.confidence) == (Status.SUSPECTED, confidence)
+
+
 def test_idle_processors_and_a_long_ledger_stage_point_at_the_commit_path(tmp_path: Path) -> None:
     slow = [*cpu({"gateway": 0.05, "ledger": 0.05}), *stages({**STAGES, "ledger": 0.090}, 200)]
     found = verdict(sealed(tmp_path, {1: 390, 2: 395, 4: 397}, slow, latency_ms=100.0))
@@ -69,6 +81,7 @@ def test_users_that_mostly_think_meet_no_limit(tmp_path: Path) -> None:
     found = verdict(sealed(tmp_path, {1: 39, 2: 39, 4: 39}, easy, think_time_s=1.0, latency_ms=10.0))
     assert found.status is Status.NO_LIMIT
     assert found.sentence.startswith("No limit at this load")
+    assert found.confidence is None
 
 
 def test_a_full_host_is_the_limit_where_no_component_has_a_quota(tmp_path: Path) -> None:

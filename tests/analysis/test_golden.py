@@ -44,9 +44,10 @@ def test_what_sleeps_is_suspected(name: str, component: str, mechanism: Mechanis
     assert (found.status, found.limit, found.limits[0].mechanism) == (Status.SUSPECTED, component, mechanism)
 
 
-def test_a_write_path_that_throughput_followed_is_proven_and_its_rivals_are_not_named() -> None:
+def test_a_write_path_that_throughput_followed_is_proven_without_naming_rivals_or_a_confidence() -> None:
     found = verdict(Run.open(GOLDEN / "write-path-proven"))
     assert (found.limit, found.status, found.limits[0].mechanism) == ("ledger", Status.PROVEN, Mechanism.COMMIT)
+    assert found.confidence is None
     assert found.sentence.endswith("limits the cluster to 137 orders/s with shards=1, users=32.")
     assert not any("Suspected as well" in doubt for doubt in found.doubt)
 

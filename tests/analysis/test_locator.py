@@ -15,7 +15,9 @@ RIGHT = Judged(
     status=Status.SUSPECTED, confidence=0.9, named=("ledger", "gateway"), named_mechanism="commit path",
     baselines=dict.fromkeys(BASELINES, "gateway"),
 )  # fmt: skip
-HEALTHY = replace(RIGHT, case="healthy", truths=(), status=Status.NO_LIMIT, named=(), named_mechanism="offered load")
+HEALTHY = replace(
+    RIGHT, case="healthy", truths=(), status=Status.NO_LIMIT, confidence=None, named=(), named_mechanism="offered load"
+)
 
 
 def test_a_case_that_does_not_hurt_or_does_not_heal_is_dropped_and_named() -> None:
@@ -52,6 +54,11 @@ def test_what_was_held_out_is_scored_apart() -> None:
 def test_briers_score_is_low_for_confidence_that_is_right_and_high_for_one_that_is_wrong() -> None:
     assert scored([RIGHT], [], [])["brier"] == pytest.approx(0.01)
     assert scored([replace(RIGHT, named=("redis",))], [], [])["brier"] == pytest.approx(0.81)
+    assert scored([replace(RIGHT, truths=())], [], [])["brier"] == pytest.approx(0.81)
+
+
+def test_a_verdict_that_states_no_confidence_has_no_briers_score() -> None:
+    assert scored([replace(RIGHT, status=Status.PROVEN, confidence=None)], [], [])["brier"] is None
 
 
 def test_an_interval_of_few_cases_is_wide_and_nothing_is_known_of_none() -> None:
