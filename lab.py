@@ -125,7 +125,7 @@ def run(
 ) -> None:
     """Run a campaign to a sealed run and its report. Exits 3 if the reconciliation or a gate fails, 4 if invalid.
 
-    Ctrl-C seals what was measured until then as aborted, stops everything and exits 130.
+    Ctrl-C seals what was measured until then as aborted, stops everything and exits 130. With --prove both runs count.
     """
     if dry_run:
         with exit_codes():
@@ -138,10 +138,10 @@ def run(
     for line in lines:
         say(line)
     if foretold:
-        reports.show_compared(foretold, finished)
+        reports.show_compared(foretold, finished[0])
     if as_json:
-        print_json(reports.document(finished))
-    raise typer.Exit(reports.exit_code(finished))
+        print_json(reports.document(*finished))
+    raise typer.Exit(reports.exit_code(*finished))
 
 
 @app.command()
@@ -236,8 +236,9 @@ def prove_planted(cases: Sequence[Case], runs: Path, seed: int) -> None:
         campaign = to_be_proven(case, seed)
         topology = campaign.plan()[0].topology
         with TemporaryDirectory() as scratch, cluster_for(topology, CLUSTER_DIRECTORY, say), shown(people, say) as show:
-            passive = run_campaign(campaign, Path(scratch), CLUSTER_DIRECTORY, say, show)
-            proven(campaign, Run.open(passive), Proving.LIKELIEST, show, runs)
+            passive = Run.open(run_campaign(campaign, Path(scratch), CLUSTER_DIRECTORY, say, show))
+            if not proven(campaign, passive, Proving.LIKELIEST, show, runs):
+                return
 
 
 def judge_planted(runs: Path, chosen: Sequence[Case]) -> tuple[list[Judged], list[Tried]]:
@@ -278,7 +279,7 @@ def bench_telemetry(as_json: AsJson = False) -> None:
     """What telemetry costs the order path: gateways with all of it, or a pillar, beside gateways without it."""
     from analysis.telemetry_cost import telemetry_cost
 
-    finished, _ = run_and_report(TELEMETRY_CAMPAIGN, short=False)
+    (finished,), _ = run_and_report(TELEMETRY_CAMPAIGN, short=False)
     with exit_codes():
         cost = telemetry_cost(finished)
     print_figures({**cost.document(), "run": finished.id}, as_json)
@@ -298,13 +299,13 @@ def bench_predict(
 
     first, held_out = PREDICT_CAMPAIGNS
     with exit_codes():
-        opened = Run.open(base) if base else run_and_report(first, short=False)[0]
+        opened = Run.open(base) if base else run_and_report(first, short=False)[0][0]
         model = model_of(opened)
         targets = [Target(w.topology, w.load.users or 0, w.load.think_time_s) for w in Campaign.read(held_out).plan()]
         foretold = predicted.document(opened, [predict(model, target) for target in targets])
         written = predicted.write(RUNS_DIRECTORY / "predictions", foretold)
     say(f"written before: {written}")
-    measured, _ = run_and_report(held_out, short=False, prediction=foretold["sha256"])
+    (measured,), _ = run_and_report(held_out, short=False, prediction=foretold["sha256"])
     found = predicted.scores(predicted.compared(foretold, measured))
     shown = {name: figure for name, figure in found.items() if name != "rows"}
     print_figures({**shown, "run": measured.id, "valid": measured.valid and opened.valid}, as_json=False)
@@ -317,7 +318,7 @@ def demo() -> None:
     """Run the quick campaign from nothing to its report, and end with five lines."""
     finished, lines = run_and_report(QUICK_CAMPAIGN, short=False)
     print("\n".join(lines))
-    raise typer.Exit(reports.exit_code(finished))
+    raise typer.Exit(reports.exit_code(*finished))
 
 
 @app.command()
@@ -341,8 +342,8 @@ def run_and_report(
     *,
     workers: int | None = None,
     hosts: Sequence[str] = (),
-) -> tuple[Run, list[str]]:
-    """The sealed run (of a proof its own), and the lines that close it for people."""
+) -> tuple[list[Run], list[str]]:
+    """The sealed run, then that of its proof, and the lines that close them for people."""
     from analysis.bottleneck import verdict
     from loadgen.live import shown
     from loadgen.prove import foresee
@@ -351,29 +352,37 @@ def run_and_report(
     from reports.closing import closing_lines
     from reports.report import write
 
+    lines: list[str] = []
     with exit_codes(), shown(people, say) as show:
         asked = read(campaign, short, workers, hosts)
         if prove:
             foresee(asked)
         with cluster_for(asked.plan()[0].topology, CLUSTER_DIRECTORY, say) if prove else nullcontext():
             path = run_campaign(asked, RUNS_DIRECTORY, CLUSTER_DIRECTORY, say, show, prediction=prediction)
+            finished = [Run.open(path)]
             if prove:
                 write(path)
-                path = proven(asked, Run.open(path), prove, show)
-        finished = Run.open(path)
-        page = write(path)
-        boards.draw_beside(path)
-    return finished, closing_lines(finished, verdict(finished), page)
+                finished += proven(asked, finished[0], prove, show)
+        for each in finished:
+            page = write(each.path)
+            boards.draw_beside(each.path)
+            lines += closing_lines(each, verdict(each), page)
+    return finished, lines
 
 
-def proven(campaign: Campaign, passive: Run, how: Proving, show: Show, runs: Path = RUNS_DIRECTORY) -> Path:
-    """The sealed run of a proof: levers turned under load, chosen by what the campaign's own run suggests."""
+def proven(campaign: Campaign, passive: Run, how: Proving, show: Show, runs: Path = RUNS_DIRECTORY) -> list[Run]:
+    """The sealed run of a proof: levers turned under load, chosen by what the campaign's own run suggests. None of a
+    run that suggests nothing."""
     from analysis.measured import configurations
-    from analysis.proving import likeliest
+    from analysis.proving import likeliest, unprovable
     from loadgen.campaign import configuration_name
     from loadgen.prove import levers_of, proof_of, window_to_prove
+    from loadgen.record import Run
     from loadgen.run import run_campaign
 
+    if why := unprovable(passive):
+        say(why)
+        return []
     carried = {each.name: each for each in configurations(passive)}
     best = max(carried.values(), key=lambda each: each.orders_per_s.value)
     window = window_to_prove(campaign, best.name)
@@ -382,7 +391,7 @@ def proven(campaign: Campaign, passive: Run, how: Proving, show: Show, runs: Pat
     chosen = [levers[name] for name in (names if how is Proving.FULL else names[:LEVERS_TRIED])]
     say(f"proving {window.name}: turning {', '.join(lever.name for lever in chosen)}")
     proof = proof_of(campaign, window, chosen)
-    return run_campaign(proof, runs, CLUSTER_DIRECTORY, say, show, chosen)
+    return [Run.open(run_campaign(proof, runs, CLUSTER_DIRECTORY, say, show, chosen))]
 
 
 if __name__ == "__main__":

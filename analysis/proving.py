@@ -104,6 +104,15 @@ def interventions(run: Run) -> list[Finding]:
     return [tried.finding(each) for each in configurations(run) if (tried := trial(run, each)) is not None]
 
 
+def unprovable(passive: Run) -> str | None:
+    """Why no levers are turned after a campaign's own run, for people; None where they may be."""
+    if passive.status != "complete":
+        return f"nothing is proven: the campaign's own run is {passive.status}"
+    if not passive.reconciled:
+        return "nothing is proven: the campaign's own run broke a promise"
+    return None
+
+
 def likeliest(run: Run, configuration: Configuration, levers: Sequence[str]) -> list[str]:
     """The levers (`gateway cpu`) in the order in which telemetry alone suggests them."""
     return sorted(levers, key=lambda lever: _suspicion(run, configuration, lever), reverse=True)

@@ -224,22 +224,24 @@ def whatif(
         print_json(found)
 
 
-def document(run: Run) -> dict[str, Any]:
-    """What a run says to a program."""
+def document(run: Run, proof: Run | None = None) -> dict[str, Any]:
+    """What a run says to a program; where it was proven its proof does, with the run under `passive`."""
     from analysis.bottleneck import verdict
     from reports import closing
 
+    if proof is not None:
+        return {**document(proof), "passive": document(run)}
     return closing.document(run, verdict(run))
 
 
-def exit_code(run: Run) -> Exit:
-    """A broken promise outweighs Ctrl-C, that a disturbed machine, and that a missed gate."""
+def exit_code(*runs: Run) -> Exit:
+    """Of all of them. A broken promise outweighs Ctrl-C, that a disturbed machine, and that a missed gate."""
     from analysis.gates import gates
 
-    if not run.reconciled:
+    if not all(run.reconciled for run in runs):
         return Exit.CHECK_FAILED
-    if run.status != "complete":
+    if any(run.status != "complete" for run in runs):
         return Exit.ABORTED
-    if not run.valid:
+    if not all(run.valid for run in runs):
         return Exit.INVALID_RUN
-    return Exit.PASS if all(gate.passed for gate in gates(run)) else Exit.CHECK_FAILED
+    return Exit.PASS if all(gate.passed for run in runs for gate in gates(run)) else Exit.CHECK_FAILED

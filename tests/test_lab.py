@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from lab import app
+from loadgen.record import Run
 from tests.loadgen.synthetic import write_run
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -85,3 +88,42 @@ def test_an_aborted_run_has_an_exit_code_of_its_own_unless_a_promise_was_broken(
     assert (
         lab("report", write_run(tmp_path / "b", {1: 50}, status="aborted", reconciliation={"lost": 1})).exit_code == 3
     )
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """No cluster, and no boards drawn."""
+    monkeypatch.setattr("loadgen.run.cluster_for", lambda *_: nullcontext())
+    monkeypatch.setattr("dashboards.commands.draw_beside", lambda _: None)
+    return monkeypatch
+
+
+@pytest.mark.parametrize(
+    ("own", "exit_code"),
+    [({"status": "aborted"}, 130), ({"reconciliation": {"lost": 2}}, 3)],
+    ids=["stopped by Ctrl-C", "a promise broken"],
+)
+def test_a_run_that_is_not_whole_or_broke_a_promise_is_not_proven(
+    own: dict[str, Any], exit_code: int, tmp_path: Path, alone: pytest.MonkeyPatch
+) -> None:
+    sealed = [write_run(tmp_path, {1: 50}, **own)]
+    alone.setattr("loadgen.run.run_campaign", lambda *_, **__: sealed.pop())
+    result = lab("run", "loadgen/campaigns/pg_ceiling.yaml", "--prove", "--json")
+    assert (result.exit_code, sealed) == (exit_code, [])
+    assert "nothing is proven" in result.stderr
+    assert json.loads(result.stdout)["run"].startswith(str(tmp_path))
+
+
+def test_a_gate_that_the_campaigns_own_run_missed_outlives_its_clean_proof(
+    tmp_path: Path, alone: pytest.MonkeyPatch
+) -> None:
+    own = write_run(tmp_path, {1: 50}, gates={"orders_per_s": 60})
+    proof = Run.open(write_run(tmp_path, {1: 50}, run_id="20261121T081600Z-synthetic_proof"))
+    alone.setattr("loadgen.run.run_campaign", lambda *_, **__: own)
+    alone.setattr("lab.proven", lambda *_: [proof])
+    result = lab("run", "loadgen/campaigns/pg_ceiling.yaml", "--prove", "--json")
+    document = json.loads(result.stdout)
+    assert result.exit_code == 3
+    assert "Gate missed: orders_per_s" in result.stderr
+    assert (document["run"], document["passive"]["run"]) == (str(proof.path), str(own))
+    assert [gate["passed"] for gate in document["passive"]["gates"]] == [False]
