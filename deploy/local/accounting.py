@@ -17,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from deploy.local.cpu_groups import CpuGroups, CpuUsage
+from deploy.local.host_cpu import host_cpu
 from deploy.local.run_queue import RunQueueDelays
 from target_system import signals
 from target_system.signals import MetricType
@@ -120,8 +121,6 @@ def _family(metric: signals.Metric) -> CounterMetricFamily | GaugeMetricFamily:
 
 
 def _host_cpu_s() -> dict[str, float]:
-    """Seconds of all cores since boot; guests are counted in user time already."""
-    user, nice, system, idle, iowait, irq, softirq, steal = (
-        int(ticks) / TICKS_PER_S for ticks in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
-    )
-    return {"busy": user + nice + system + irq + softirq, "idle": idle + iowait, "steal": steal}
+    cpu = host_cpu()
+    ticks = {"busy": cpu.busy_ticks, "idle": cpu.idle_ticks, "steal": cpu.stolen_ticks}
+    return {mode: count / TICKS_PER_S for mode, count in ticks.items()}

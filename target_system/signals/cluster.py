@@ -43,7 +43,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("cluster_restarts_total", COUNTER, "restarts", "cluster", "restarts after a death", _PART),
     Metric("cluster_host_cores", GAUGE, "cores", "cluster", "cores of the machine that the lab may use"),
     Metric(
-        "cluster_host_cpu_seconds_total", COUNTER, "seconds", "cluster", "all cores: busy, idle or stolen", ("mode",)
+        "cluster_host_cpu_seconds_total",
+        COUNTER,
+        "seconds",
+        "cluster",
+        "cores that the lab may use: busy, idle or stolen",
+        ("mode",),
     ),
 )
 
