@@ -60,6 +60,10 @@ class Joined(msgspec.Struct, frozen=True):
     """By how much that may be wrong, either way."""
 
 
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """All that it needs is imported; the assignment may come."""
+
+
 class Started(msgspec.Struct, frozen=True, tag="started"):
     started_ns: int
     measured_from_ns: int
@@ -106,6 +110,6 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     disk_is_full: bool
 
 
-Report = Started | Second | Ended | Failed
+Report = Ready | Started | Second | Ended | Failed
 decode_report = msgspec.json.Decoder(Report).decode
 encode = msgspec.json.Encoder().encode

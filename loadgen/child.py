@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,12 @@ class Child:
     def send(self, line: bytes) -> None:
         self._told.write(line + b"\n")
         self._told.flush()
+
+    def line(self, deadline_s: float) -> bytes:
+        """The first that it says, or empty where it ended. Raises TimeoutError."""
+        if not select.select([self.said], [], [], deadline_s)[0]:
+            raise TimeoutError(f"said nothing for {deadline_s:g} s")
+        return self.said.readline()
 
     def stop(self) -> None:
         with contextlib.suppress(BrokenPipeError):

@@ -15,9 +15,8 @@ import msgspec
 import numpy as np
 
 from loadgen.assignment import Second
-from loadgen.latency import ROW
 from loadgen.meter import quantile
-from loadgen.receipts import OK
+from loadgen.receipts import OK, ROW
 
 LOST_AFTER_S = 4.0
 """A worker that says nothing for so long has fallen silent; it speaks once a second."""

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import msgspec
 
-from loadgen.assignment import Assignment, Failed, Report, decode_report, encode
+from loadgen.assignment import Assignment, Failed, Ready, Report, decode_report, encode
 from loadgen.child import Child
 from loadgen.seal import RunNotWrittenError
 
+READY_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 5.0
 
 
@@ -22,9 +23,11 @@ class Generator:
     """A generator at work. Iterate it for its reports; leaving the context ends it, early if need be."""
 
     def __init__(self, assignment: Assignment, place: Callable[[int], None], log: Path) -> None:
-        """`place` puts a pid into the generator's CPU group; that happens before it does any work."""
+        """`place` puts a pid into the generator's CPU group; that happens before it does any work, and when it has
+        imported what it needs, which takes seconds at a small quota. Raises GeneratorError."""
         self._child = Child("loadgen.users", log)
         try:
+            self._await_ready()
             place(self._child.pid)
             self._child.send(encode(assignment))
         except BaseException:
@@ -40,6 +43,14 @@ class Generator:
     def stop(self) -> None:
         """Tells it to stop; it still reports what it did."""
         self._child.stop()
+
+    def _await_ready(self) -> None:
+        try:
+            line = self._child.line(READY_DEADLINE_S)
+        except TimeoutError as error:
+            raise GeneratorError(f"the generator {error}") from error
+        if line != encode(Ready()) + b"\n":
+            raise GeneratorError(f"the generator ended before its work; its log: {self._child.end_of_log(5)}")
 
     def __iter__(self) -> Iterator[Report]:
         """Raises GeneratorError when it fails or dies, RunNotWrittenError when its disk is full."""

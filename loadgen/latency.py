@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from loadgen.layout import TABLES
-from loadgen.receipts import FIELDS, Kind, outcome_name
+from loadgen.receipts import ROW, Kind, outcome_name
 from loadgen.record import HISTOGRAM_MAX_NS, new_histogram
 from loadgen.wire import Endpoint, client_order_id
 from target_system.orders import cancel_identity
@@ -24,7 +24,6 @@ from target_system.orders import cancel_identity
 Receipts = npt.NDArray[np.void]
 
 INTERVAL_NS = 1_000_000_000
-ROW = np.dtype([(name, "<" + {"H": "u2", "I": "u4", "Q": "u8", "q": "i8"}[code]) for name, code in FIELDS])
 ENDPOINTS = {Kind.NEW: Endpoint.NEW, Kind.CANCEL: Endpoint.CANCEL, Kind.REPLACE: Endpoint.REPLACE}
 MEASURES = {"latency": "intended_ns", "service": "sent_ns"}
 

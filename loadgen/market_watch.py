@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import select
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -103,10 +102,10 @@ class MarketWatch:
         return Seen(self._planned.load.watchers.kind, known_ns, said.cpu_share)
 
     def _said(self, child: Child, deadline_s: float) -> Said:
-        if not select.select([child.said], [], [], deadline_s)[0]:
-            raise self._failed(child, f"said nothing for {deadline_s:g} s")
         try:
-            said = decode_said(child.said.readline())
+            said = decode_said(child.line(deadline_s))
+        except TimeoutError as error:
+            raise self._failed(child, str(error)) from error
         except msgspec.DecodeError as error:
             raise self._failed(child, "ended") from error
         if isinstance(said, Failed):

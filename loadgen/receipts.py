@@ -10,6 +10,8 @@ import struct
 from enum import IntEnum
 from pathlib import Path
 
+import numpy as np
+
 from loadgen.http_client import Failure
 
 FIELDS = (
@@ -17,6 +19,7 @@ FIELDS = (
     ("order_id", "Q"), ("sequence", "Q"), ("intended_ns", "q"), ("sent_ns", "q"), ("answered_ns", "q"),
 )  # fmt: skip
 """Name and `struct` code of each column, little-endian, in the order of `pack_receipt`'s arguments."""
+ROW = np.dtype([(name, "<" + {"H": "u2", "I": "u4", "Q": "u8", "q": "i8"}[code]) for name, code in FIELDS])
 pack_receipt = struct.Struct("<" + "".join(code for _, code in FIELDS)).pack
 
 

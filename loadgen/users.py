@@ -1,8 +1,8 @@
 """The generator: `python -m loadgen.users`, a process of its own that only loads. The only import of locust.
 
 It reads its `Assignment`, JSON on one line, from standard input and writes its `Report`s, one a line, to standard
-output: `started` with the borders of the measured part, a `second` each second, then `ended`, or `failed` with the
-reason. It stops early on SIGTERM and when its standard input ends, as it does when the lab dies: no generator outlives
+output: `ready`, `started` with the borders of the measured part, a `second` each second, then `ended`, or `failed` with
+the reason. It stops early on SIGTERM and when its standard input ends, as when the lab dies: no generator outlives
 its run.
 
 locust brings the users up and down and counts them: in this process, or in several (`loadgen.workers`), here and on
@@ -35,7 +35,7 @@ import gevent.event  # isort: skip
 import gevent.queue  # isort: skip
 import msgspec  # isort: skip
 
-from loadgen.assignment import Assignment, Ended, Failed, Joined, Report, Second, encode
+from loadgen.assignment import Assignment, Ended, Failed, Joined, Ready, Report, Second, encode
 from loadgen.crew import Crew, Share, pack
 from loadgen.order_flow import NewOrder
 from loadgen.receipts import OK, ReceiptFile
@@ -57,6 +57,8 @@ SHARE_TAKES_NS = 250_000_000
 STOP_TAKES_NS = 2_000_000_000
 """From "enough" until every worker has said farewell."""
 FAREWELL_S = 0.5
+LOOK_EVERY_NS = 20_000_000
+"""Whether users are left, once nothing is due any more."""
 LINGER_S = 1.0
 """Beyond the last request's deadline before users are killed."""
 READABLE = 1
@@ -222,10 +224,12 @@ class Worker:
 def seconds_of(work: Work, stop: gevent.event.Event, runner: Runner, until_ns: int) -> Iterator[Second]:
     """One after the other, until every user has ended; then the last, cut short. Ends the users."""
     second_ns = work.times.starts_ns
-    while not stop.is_set() and runner.user_count and time.monotonic_ns() < until_ns:
-        stop.wait(max(second_ns + SECOND_NS - time.monotonic_ns(), 0) / SECOND_NS)
-        yield work.second(second_ns)
-        second_ns += SECOND_NS
+    while not stop.is_set() and runner.user_count and (now_ns := time.monotonic_ns()) < until_ns:
+        if now_ns >= second_ns + SECOND_NS:
+            yield work.second(second_ns)
+            second_ns += SECOND_NS
+        looks_ns = max(work.times.until_ns, now_ns + LOOK_EVERY_NS)  # who is left, once nothing is due any more
+        stop.wait(max(min(second_ns + SECOND_NS, looks_ns) - time.monotonic_ns(), 0) / SECOND_NS)
     runner.stop() if isinstance(runner, LocalRunner) else runner.stop_users(runner.user_classes_count)
     yield work.second(second_ns)
 
@@ -352,16 +356,18 @@ def take_precedence() -> None:
 
 
 def main() -> int:
-    take_precedence()
     if sys.argv[1:2] == ["--join"]:
+        take_precedence()
         Worker(sys.argv[2], sys.argv[4]).run()
         return 0
+    say(Ready())
     try:
         assignment = msgspec.json.decode(sys.stdin.buffer.readline(), type=Assignment)
         receipts = ReceiptFile(Path(assignment.receipts))
     except (msgspec.DecodeError, OSError) as error:
         say(Failed(f"no assignment that can be followed: {error}", is_full(error)))
         return 2
+    take_precedence()  # by now it is in its CPU group, which may have real time where the one it came from has none
     generator = (
         Master(assignment, receipts) if assignment.workers > 1 or assignment.hosts else Generator(assignment, receipts)
     )

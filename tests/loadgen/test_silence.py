@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from loadgen.http_client import Failure
-from loadgen.latency import ROW
-from loadgen.receipts import FAILURES
+from loadgen.receipts import FAILURES, ROW
 from loadgen.window import silence
 
 

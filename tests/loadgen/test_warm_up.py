@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from loadgen.latency import ROW
+from loadgen.receipts import ROW
 from loadgen.warm_up import BIN_NS, cut, steady_from_ns
 
 
