@@ -1,7 +1,7 @@
 """What binds next: the limit that a run's model names is lifted, and the model asked again, step by step.
 
 Each step doubles the component that holds throughput most. The roadmap of the HFT document is put through the same
-model; what lies beyond the reach of a prediction is shown as "model only", and without an interval.
+model; of either, what lies beyond the reach of a prediction is "model only", and without an interval.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 
 from analysis.calibration import PredictionError
 from analysis.cost import HFT_STAGES, per_million
-from analysis.predict import Model, Target, predict
+from analysis.finding import Interval
+from analysis.predict import Model, Outcome, Target, predict
 from analysis.predicted import shape
 from deploy.topology import Topology, TopologyError
 
@@ -32,8 +33,13 @@ class Step:
     lifted: str
     target: Target
     orders_per_s: float
+    interval: Interval | None
     binds: str
     gain: float
+
+    @property
+    def status(self) -> str:
+        return _status(self.interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +49,25 @@ class StageRow:
     name: str
     claimed: tuple[int, int]
     modelled_per_s: float
-    low: float | None
-    high: float | None
+    interval: Interval | None
     measured_per_s: float | None
     status: str
     dollars_per_million: tuple[float, float]
 
 
 def next_limits(model: Model, start: Target) -> list[Step]:
-    """The start, then one step for each limit lifted, until the host binds or what binds cannot be had twice."""
-    outcome = model.outcome(start)
-    steps = [Step("", start, outcome.orders_per_s, outcome.binds.partition(" ")[0], 1.0)]
+    """The start, then one step for each limit lifted, until the host binds or what binds cannot be had twice.
+
+    Raises PredictionError where the model does not even speak of the start.
+    """
+    predict(model, start)
+    steps = [_step(model, "", start, None)]
     while len(steps) <= STEPS:
         last = steps[-1]
         lifted = _relieved(last.target, last.binds)
         if lifted is None:
             break
-        outcome = model.outcome(lifted)
-        gain = outcome.orders_per_s / last.orders_per_s
-        steps.append(Step(RELIEF[last.binds], lifted, outcome.orders_per_s, outcome.binds.partition(" ")[0], gain))
+        steps.append(_step(model, RELIEF[last.binds], lifted, last))
     return steps
 
 
@@ -70,21 +76,47 @@ def roadmap(model: Model, start: Target) -> list[StageRow]:
 
 
 def document(model: Model, start: Target) -> dict[str, Any]:
-    """For a report: both lists as plain data."""
+    """For a report: both lists as plain data. Raises PredictionError as `next_limits` does."""
     return {
         "steps": [
-            {"lifted": s.lifted, "orders_per_s": s.orders_per_s, "binds": s.binds, "gain": s.gain}
-            for s in next_limits(model, start)
+            {
+                "lifted": step.lifted, "orders_per_s": step.orders_per_s, **_span(step.interval),
+                "status": step.status, "binds": step.binds, "gain": step.gain,
+            }
+            for step in next_limits(model, start)
         ],
         "roadmap": [
             {
-                "stage": row.name, "claimed": list(row.claimed), "modelled_per_s": row.modelled_per_s, "low": row.low,
-                "high": row.high, "measured_per_s": row.measured_per_s, "status": row.status,
+                "stage": row.name, "claimed": list(row.claimed), "modelled_per_s": row.modelled_per_s,
+                **_span(row.interval), "measured_per_s": row.measured_per_s, "status": row.status,
                 "dollars_per_million": list(row.dollars_per_million),
             }
             for row in roadmap(model, start)
         ],
     }  # fmt: skip
+
+
+def _step(model: Model, lifted: str, target: Target, last: Step | None) -> Step:
+    outcome, interval = _asked(model, target)
+    gain = outcome.orders_per_s / last.orders_per_s if last else 1.0
+    return Step(lifted, target, outcome.orders_per_s, interval, outcome.binds.partition(" ")[0], gain)
+
+
+def _asked(model: Model, target: Target) -> tuple[Outcome, Interval | None]:
+    """What the network carries; no interval beyond the reach of a prediction."""
+    try:
+        found = predict(model, target)
+    except PredictionError:
+        return model.outcome(target), None
+    return found.outcome, found.interval
+
+
+def _status(interval: Interval | None) -> str:
+    return "predicted" if interval else "model only"
+
+
+def _span(interval: Interval | None) -> dict[str, float | None]:
+    return {"low": interval.low if interval else None, "high": interval.high if interval else None}
 
 
 def _relieved(target: Target, binds: str) -> Target | None:
@@ -107,17 +139,17 @@ def _stage(model: Model, start: Target, stage: Any) -> StageRow:
     topology = _sized(start.topology, gateways, stage.shards)
     target = Target(topology, start.users, start.think_s)
     measured = _measured(model, target)
-    low = high = None
-    try:
-        found = predict(model, target)
-        rate, low, high, status = found.orders_per_s, found.interval.low, found.interval.high, "predicted"
-    except PredictionError:
-        rate, status = model.outcome(target).orders_per_s, "model only"
-    if measured is not None:
-        status = "measured"
-    carried = measured or rate
-    dollars = tuple(per_million(price, carried) for price in stage.roadmap)
-    return StageRow(stage.name, stage.orders_per_s, rate, low, high, measured, status, (dollars[0], dollars[1]))
+    outcome, interval = _asked(model, target)
+    dollars = tuple(per_million(price, measured or outcome.orders_per_s) for price in stage.roadmap)
+    return StageRow(
+        name=stage.name,
+        claimed=stage.orders_per_s,
+        modelled_per_s=outcome.orders_per_s,
+        interval=interval,
+        measured_per_s=measured,
+        status=_status(interval) if measured is None else "measured",
+        dollars_per_million=(dollars[0], dollars[1]),
+    )
 
 
 def _sized(topology: Topology, gateways: int, shards: int) -> Topology:

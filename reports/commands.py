@@ -215,7 +215,8 @@ def whatif(
         found = asked.document(model_of(opened, start.topology), start)
     for step in found["steps"]:
         lifted = f"twice {step['lifted']}" if step["lifted"] else "as measured"
-        say(f"{lifted:32} {step['orders_per_s']:8,.0f} orders/s, {step['gain']:.2f} times; then {step['binds']} binds")
+        said = f"{lifted:32} {step['orders_per_s']:8,.0f} orders/s ({step['status']}), {step['gain']:.2f} times"
+        say(f"{said}; then {step['binds']} binds")
     for row in found["roadmap"]:
         low, high = row["claimed"]
         said = f"stage {row['stage']:24} {row['modelled_per_s']:8,.0f} orders/s ({row['status']})"

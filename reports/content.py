@@ -232,10 +232,9 @@ def _next_limits(run: Run) -> dict[str, Any] | None:
     try:
         start = predicted.target(run, {}, None)
         model = predict.model_of(run, start.topology)
-        predict.predict(model, start)
+        return {"refused": None, "error": model.error, **whatif.document(model, start)}
     except calibration.PredictionError as error:
         return {"refused": str(error), "steps": [], "roadmap": []}
-    return {"refused": None, "error": model.error, **whatif.document(model, start)}
 
 
 def _beside_the_seed(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

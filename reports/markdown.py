@@ -25,11 +25,12 @@ def _lines(content: Mapping[str, Any]) -> Iterator[str]:
     found = content["next_limits"]
     if found and found["steps"]:
         yield ""
-        yield "| after | orders/s, modelled | times | then binds |"
-        yield "|---|---:|---:|---|"
+        yield "| after | orders/s, modelled | interval | times | then binds |"
+        yield "|---|---:|---:|---:|---|"
         for step in found["steps"]:
             lifted = f"twice {step['lifted']}" if step["lifted"] else "as measured"
-            yield f"| {lifted} | {step['orders_per_s']:,.0f} | {step['gain']:.2f} | {step['binds']} |"
+            span = step["status"] if step["low"] is None else f"{step['low']:,.0f} – {step['high']:,.0f}"
+            yield f"| {lifted} | {step['orders_per_s']:,.0f} | {span} | {step['gain']:.2f} | {step['binds']} |"
 
 
 def _row(row: Mapping[str, Any]) -> str:

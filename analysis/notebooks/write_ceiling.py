@@ -55,7 +55,7 @@ refused = ""
 try:
     start = predicted.target(run, {}, None)
     for step in whatif.next_limits(predict.model_of(run, start.topology), start):
-        print(f"{step.lifted or 'as measured'}: {step.orders_per_s:,.0f} orders/s, then {step.binds}")
+        print(f"{step.lifted or 'as measured'}: {step.orders_per_s:,.0f} orders/s ({step.status}), then {step.binds}")
 except calibration.PredictionError as error:
     refused = str(error)
     print(refused)

@@ -158,10 +158,24 @@ def test_the_next_limit_is_named_once_the_first_is_lifted() -> None:
     assert steps[-1].binds != "gateway" or len(steps) == whatif.STEPS + 1
 
 
+def test_steps_beyond_the_reach_of_a_prediction_are_marked_and_have_no_interval() -> None:
+    """Measured with one gateway alone; two are within the reach, four are not."""
+    seen = [point(target(1, users)) for users in (4, 10, 20)]
+    rows = whatif.document(fitted(calibrate("small", LARGE, seen)), target(1))["steps"]
+    assert [row["status"] for row in rows] == ["predicted"] * 3 + ["model only"] * 2
+    assert all((row["low"] is None) == (row["status"] == "model only") for row in rows)
+
+
+def test_a_model_that_does_not_fit_its_own_run_is_asked_nothing_further() -> None:
+    seen = [point(target(g), factor) for g, factor in ((1, 1.6), (2, 0.6), (4, 1.5))]
+    with pytest.raises(PredictionError, match="misses the run's own throughputs by"):
+        whatif.document(fitted(calibrate("wild", LARGE, seen)), target(2))
+
+
 def test_stages_of_the_roadmap_beyond_the_reach_are_model_only_and_have_no_interval() -> None:
     rows = {row.name: row for row in whatif.roadmap(planted(), target(2))}
     assert rows["1, one node"].status == "measured"
-    assert (rows["5, several regions"].status, rows["5, several regions"].low) == ("model only", None)
+    assert (rows["5, several regions"].status, rows["5, several regions"].interval) == ("model only", None)
 
 
 def test_a_prediction_changed_after_it_was_hashed_is_refused(tmp_path: Path) -> None:
