@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from analysis import intervals
 from analysis.bottleneck import Status, verdict
@@ -103,14 +102,12 @@ def hft_gateway(run: Run) -> Judgement | None:
     return _ceiling(run, "gateway", 3_000.0, [each for each in configurations(run) if _gateways(run, each) == 1])
 
 
-def hft_gateway_alone(bench: Mapping[str, Any]) -> Judgement:
-    rate = float(bench["orders_per_s"])
+def hft_gateway_alone(rate: float) -> Judgement:
     standing = Standing.SUPPORTED if rate >= 3_000 else Standing.REFUTED
     return Judgement(standing, f"one gateway on a core of its own: {rate:,.0f} orders/s, 3,000 to 5,000 claimed")
 
 
-def hft_engine(bench: Mapping[str, Any]) -> Judgement:
-    rate = float(bench["cpp_stream_on_disk_orders_per_s"])
+def hft_engine(rate: float) -> Judgement:
     standing = Standing.SUPPORTED if rate >= 100_000 else Standing.REFUTED
     return Judgement(standing, f"{rate:,.0f} orders/s over a gRPC stream, each on disk first; 100,000 claimed")
 

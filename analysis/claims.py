@@ -7,14 +7,19 @@ the row: where a host is too small to show a rate, that is no refutation.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
 
 from analysis import claim_tests, cost
 from analysis.claim_tests import Judgement, Standing
 from loadgen.record import Run
+
+
+class ClaimError(Exception):
+    """What a bench printed is not what its claim asks for: bad input, with the file and what to do."""
 
 
 class Document(StrEnum):
@@ -33,7 +38,8 @@ class Claim:
     said: str
     by: str
     of_run: Callable[[Run], Judgement | None] | None = None
-    of_bench: tuple[str, Callable[[Mapping[str, Any]], Judgement]] | None = None
+    of_bench: tuple[str, str, Callable[[float], Judgement]] | None = None
+    """A bench, a figure that it prints, and what tests that figure."""
     of_documents: Callable[[], Judgement] | None = None
     untestable: str = ""
 
@@ -48,9 +54,9 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("hft-redis", Document.HFT, "one Redis does not limit below 10,000 writes/s", "campaign hft_sweep",
           claim_tests.hft_redis),
     Claim("hft-engine", Document.HFT, "the engine carries 100,000 orders/s and more", "bench engine-grpc",
-          of_bench=("engine-grpc", claim_tests.hft_engine)),
+          of_bench=("engine-grpc", "cpp_stream_on_disk_orders_per_s", claim_tests.hft_engine)),
     Claim("hft-gateway", Document.HFT, "a gateway carries 3,000 to 5,000 orders/s", "bench gateway, campaign hft_sweep",
-          claim_tests.hft_gateway, ("gateway", claim_tests.hft_gateway_alone)),
+          claim_tests.hft_gateway, ("gateway", "orders_per_s", claim_tests.hft_gateway_alone)),
     Claim("hft-shard", Document.HFT, "three shards lift 3,163 orders/s to 8,000 to 12,000",
           "campaign pg_shards, write_paths",
           claim_tests.hft_shard),
@@ -99,17 +105,37 @@ class Row:
     """The run or bench, or "" where there is none."""
 
 
-def judged(runs: Sequence[Run], benches: Mapping[str, Mapping[str, Any]]) -> list[Row]:
-    """`runs`: in the order of time; `benches`: name → the figures that it printed."""
+def printed(folder: Path) -> dict[str, float]:
+    """Of what benches printed into `<folder>/<bench>.json`, the figures that claims ask for, by bench.
+
+    Raises ClaimError naming every file that does not hold its figure.
+    """
+    found, faults = {}, []
+    for bench, figure, _ in (claim.of_bench for claim in CLAIMS if claim.of_bench):
+        path = folder / f"{bench}.json"
+        if not path.exists():
+            continue
+        try:
+            found[bench] = float(json.loads(path.read_bytes())[figure])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            again = f"`lab bench {bench} --json > {path}` writes it again"
+            faults.append(f"{path}: no figure {figure} ({type(error).__name__}: {error}); {again}")
+    if faults:
+        raise ClaimError("\n".join(faults))
+    return found
+
+
+def judged(runs: Sequence[Run], benches: Mapping[str, float]) -> list[Row]:
+    """`runs`: in the order of time; `benches`: name → the figure that its claim asks for."""
     return [_row(claim, runs, benches) for claim in CLAIMS]
 
 
-def _row(claim: Claim, runs: Sequence[Run], benches: Mapping[str, Mapping[str, Any]]) -> Row:
+def _row(claim: Claim, runs: Sequence[Run], benches: Mapping[str, float]) -> Row:
     if claim.of_documents:
         found = claim.of_documents()
         return Row(claim, found.standing, found.said, "the documents themselves")
     if claim.of_bench and claim.of_bench[0] in benches:
-        name, test = claim.of_bench
+        name, _, test = claim.of_bench
         found = test(benches[name])
         return Row(claim, found.standing, found.said, f"bench {name}")
     judgements = [(run, said) for run in runs if run.valid and claim.of_run and (said := claim.of_run(run)) is not None]

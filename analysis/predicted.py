@@ -104,6 +104,18 @@ def read(path: Path) -> dict[str, Any]:
     return found
 
 
+def curve(path: Path) -> dict[int, float]:
+    """Concurrent commits → commits/s. Raises PredictionError where the file does not say so."""
+    try:
+        found = {int(n): float(rate) for n, rate in json.loads(path.read_bytes()).items()}
+        if not found or min(found) < 1 or min(found.values()) <= 0:
+            raise ValueError("numbers and rates are positive")
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        wanted = 'write what `pgbench -c` measured as {"1": 900, "8": 3100}'
+        raise PredictionError(f"{path}: no rates of concurrent commits ({error}); {wanted}") from None
+    return found
+
+
 def compared(found: Mapping[str, Any], run: Run) -> list[Comparison]:
     """Those of the run's configurations that were predicted; several predictions of one configuration all count."""
     measured = [(shape(Target(p.topology, p.users, p.think_s / p.commands_per_order)), p) for p in points(run)]

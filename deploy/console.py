@@ -44,6 +44,7 @@ ERRORS = {
     ("loadgen.manifest", "RunError"): Exit.BAD_INPUT,
     ("analysis.change", "ComparisonError"): Exit.BAD_INPUT,
     ("analysis.calibration", "PredictionError"): Exit.BAD_INPUT,
+    ("analysis.claims", "ClaimError"): Exit.BAD_INPUT,
     ("loadgen.manifest", "DamagedRunError"): Exit.CHECK_FAILED,
     ("loadgen.seal", "RunNotWrittenError"): Exit.CHECK_FAILED,
     ("loadgen.generator", "GeneratorError"): Exit.CHECK_FAILED,

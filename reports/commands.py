@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -132,7 +131,7 @@ def predict(
     with exit_codes():
         opened = Run.open(run)
         target = predicted.target(opened, wanted, users, rate)
-        curve = {int(n): float(rate) for n, rate in json.loads(commits.read_bytes()).items()} if commits else None
+        curve = predicted.curve(commits) if commits else None
         found = predict_target(model_of(opened, target.topology, curve), target)
         document = predicted.document(opened, [found])
         path = predicted.write(RUNS_DIRECTORY / "predictions", document)
@@ -188,8 +187,7 @@ def claims(
 
     with exit_codes():
         runs = [Run.open(path.parent) for path in sorted(RUNS_DIRECTORY.glob(f"*/{MANIFEST}"))]
-    folder = benches or RUNS_DIRECTORY / "benches"
-    printed = {path.stem: json.loads(path.read_bytes()) for path in sorted(folder.glob("*.json"))}
+        printed = claimed.printed(benches or RUNS_DIRECTORY / "benches")
     rows = claimed.document(claimed.judged(runs, printed))
     table = Table(Column("claim", no_wrap=True), "status", "what was seen", "shown by", box=None)
     for row in rows:

@@ -21,7 +21,7 @@ from analysis.claim_tests import (
     hft_scaling,
     hft_shard,
 )
-from analysis.claims import CLAIMS, document, judged
+from analysis.claims import CLAIMS, ClaimError, document, judged, printed
 from loadgen.record import Invalidity, Run, Window
 from tests.analysis.runs import STAGES, cpu, stages, topologies
 from tests.loadgen.synthetic import Series, write_run
@@ -162,3 +162,18 @@ def test_every_claim_says_what_tests_it_or_why_nothing_here_can() -> None:
     assert len(rows) == len(CLAIMS)
     assert rows["hft-enterprise"]["status"] == "not testable here"
     assert rows["rrr-cost"]["status"] == "refuted"
+
+
+def test_a_bench_file_that_is_empty_or_older_than_its_claim_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "engine-grpc.json").write_text("")
+    (tmp_path / "gateway.json").write_text('{"requests_per_s": 3200}')
+    (tmp_path / "of_no_claim.json").write_text("")
+    with pytest.raises(ClaimError) as refused:
+        printed(tmp_path)
+    engine, gateway = str(refused.value).splitlines()
+    assert engine.startswith(f"{tmp_path}/engine-grpc.json: no figure cpp_stream_on_disk_orders_per_s")
+    assert gateway.startswith(f"{tmp_path}/gateway.json: no figure orders_per_s (KeyError")
+    assert gateway.endswith(f"`lab bench gateway --json > {tmp_path}/gateway.json` writes it again")
+    (tmp_path / "engine-grpc.json").unlink()
+    (tmp_path / "gateway.json").write_text('{"orders_per_s": 3200}')
+    assert printed(tmp_path) == {"gateway": 3200.0}

@@ -187,6 +187,17 @@ def test_a_prediction_changed_after_it_was_hashed_is_refused(tmp_path: Path) -> 
         predicted.read(path)
 
 
+@pytest.mark.parametrize("text", [None, "", "[900]", "{}", '{"eight": 900}', '{"1": 0}'])
+def test_rates_of_commits_that_are_none_are_refused_with_their_file_and_what_to_write(
+    tmp_path: Path, text: str | None
+) -> None:
+    path = tmp_path / "commits.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(PredictionError, match=r"commits\.json: no rates of concurrent commits .*; write what"):
+        predicted.curve(path)
+
+
 def test_an_open_loop_is_foretold_by_its_latency_and_refused_where_a_part_cannot_keep_up() -> None:
     easy, hard = (predict(planted(), replace(target(2), rate_per_s=rate)) for rate in (300.0, 850.0))
     assert (easy.orders_per_s, hard.orders_per_s) == (300.0, 850.0)
