@@ -108,6 +108,8 @@ class Told:
 
     at_s: float
     channel: str
+    topic: str
+    """Of SNS; empty where it came past it."""
     alert: str
     severity: str
     is_firing: bool
@@ -177,8 +179,9 @@ def judge(rule: str, drill: Drill, told: list[Told], predicted_s: float, problem
         *_late("heard the end", ended, timeline.resolved_by_s),
         *(f"{name} was told as well" for name in collateral),
     ]
-    severities = {each.severity for each in mine if each.severity}
-    found += [f"has severity {s}, not {timeline.severity}" for s in severities if s != timeline.severity]
+    severities, topics = {each.severity for each in mine}, {each.topic for each in mine}
+    found += [f"has severity {s}, not {timeline.severity}" for s in severities - {"", timeline.severity}]
+    found += [f"came by the topic {t}, not {timeline.severity}" for t in topics - {"", timeline.severity}]
     detection_s = min(firing.values(), default=None)
     fired_s = min((t.fired_s for t in mine if t.fired_s is not None), default=None)
     if drill.bad_share and fired_s is not None and detection_s is not None:

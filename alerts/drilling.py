@@ -83,7 +83,7 @@ class Witness:
             at_s = (receipt["arrived_ns"] - self.since_ns) / 1e9
             for name, severity, is_firing, started_at in said_in(receipt, self._keys):
                 fired_s = datetime.fromisoformat(started_at).timestamp() - self.since_ns / 1e9 if started_at else None
-                self.told.append(Told(at_s, receipt["channel"], name, severity, is_firing, fired_s))
+                self.told.append(Told(at_s, receipt["channel"], receipt["topic"], name, severity, is_firing, fired_s))
 
 
 def said_in(receipt: dict[str, Any], keys: dict[str, str]) -> Iterator[tuple[str, str, bool, str]]:

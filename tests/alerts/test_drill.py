@@ -18,8 +18,10 @@ DRILL = Drill.model_validate({"fault": {"kind": "freeze", "part": "gateway-1"}, 
 CHANNELS = ("http", "sqs", "lambda")
 
 
-def everywhere(at_s: float, is_firing: bool, alert: str = "GatewayHung", severity: str = "page") -> list[Told]:
-    return [Told(at_s, channel, alert, severity, is_firing) for channel in CHANNELS]
+def everywhere(
+    at_s: float, is_firing: bool, alert: str = "GatewayHung", severity: str = "page", topic: str = "page"
+) -> list[Told]:
+    return [Told(at_s, channel, topic, alert, severity, is_firing) for channel in CHANNELS]
 
 
 WELL = [*everywhere(4.0, True), *everywhere(12.0, False)]
@@ -56,6 +58,7 @@ def test_an_alert_and_its_end_at_every_channel_prove_a_rule() -> None:
         ([*WELL[:3], *everywhere(41.0, False)], "http heard the end after 41.0 s, not by 40 s"),
         ([*WELL, *everywhere(5.0, True, "PgLockWait", "ticket")], "PgLockWait was told as well"),
         ([*everywhere(4.0, True, severity="ticket"), *WELL[3:]], "has severity ticket, not page"),
+        ([*everywhere(4.0, True, topic="ticket"), *WELL[3:]], "came by the topic ticket, not page"),
     ],
 )
 def test_what_is_amiss_fails_the_drill(told: list[Told], said: str) -> None:
@@ -70,7 +73,7 @@ def test_a_burn_rate_alert_is_judged_by_when_it_fired_and_by_how_long_it_took_to
     burning = DRILL.model_copy(update={"bad_share": 0.05})
 
     def problems(fired_s: float, told_s: float, predicted_s: float) -> tuple[str, ...]:
-        told = [Told(told_s, channel, "GatewayHung", "page", True, fired_s) for channel in CHANNELS]
+        told = [Told(told_s, channel, "page", "GatewayHung", "page", True, fired_s) for channel in CHANNELS]
         return judge("X", burning, [*told, *WELL[3:]], predicted_s, []).problems
 
     assert problems(4.0, 4.5, 4.9) == ()

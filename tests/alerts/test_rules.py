@@ -97,14 +97,27 @@ def test_a_drill_expects_the_severity_that_its_rule_has(name: str) -> None:
     )
 
 
-def alertmanager() -> dict[str, Any]:
-    text = render(
+def configuration() -> str:
+    return render(
         "observability/alertmanager.yml", sns_url="http://127.0.0.1:1", topics="arn", region="us-east-1",
         access_key="key", secret_key="secret", messages="sns.tmpl", pagerduty_url="http://127.0.0.1:2",
         routing_key="0" * 32,
     )  # fmt: skip
-    read: dict[str, Any] = yaml.safe_load(text)
+
+
+def alertmanager() -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load(configuration())
     return read
+
+
+def test_every_rule_goes_to_the_topic_of_its_severity_or_to_its_roles_own_receiver(tmp_path: Path) -> None:
+    config = tmp_path / "alertmanager.yml"
+    config.write_text(configuration())
+    for severity, role in {(rule_of(n)["labels"]["severity"], rule_of(n)["labels"]["role"]) for n in NAMES}:
+        asked = ["amtool", "config", "routes", "test", f"--config.file={config}", f"severity={severity}"]
+        answer = subprocess.run([*asked, f"role={role}"], capture_output=True, text=True, timeout=60)
+        wanted = {"watchdog": "watchdog", "path": "second_channel"}.get(role, severity)
+        assert answer.stdout.strip() == wanted, f"{severity} {role}"
 
 
 def test_only_alerts_that_page_silence_others() -> None:
