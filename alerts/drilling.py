@@ -142,7 +142,7 @@ class Stage:
         deadline_s = time.monotonic() + SETTLE_DEADLINE_S
         while stirring := self.stirring(name):
             if time.monotonic() > deadline_s:
-                raise ClusterError(f"before the drill {name}: {stirring} after {SETTLE_DEADLINE_S:g} s of waiting")
+                raise ClusterError(f"before {name}: {stirring} after {SETTLE_DEADLINE_S:g} s of waiting")
             time.sleep(0.2)
 
     def stirring(self, name: str) -> str:
@@ -233,5 +233,9 @@ def rate_of(name: str) -> float:
 
 
 def fetch(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=ASK_DEADLINE_S) as answer:
-        return json.load(answer)
+    """Raises ClusterError where nothing answers in time: one drill is lost by it, and not those after it."""
+    try:
+        with urllib.request.urlopen(url, timeout=ASK_DEADLINE_S) as answer:
+            return json.load(answer)
+    except OSError as error:
+        raise ClusterError(f"{url} does not answer: {error}; look at lab status") from error

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
 from alerts.drill import Drill, Outcome, Timeline, Told, detection_p95_s, judge
-from alerts.drilling import predicted_s
+from alerts.drilling import Stage, predicted_s
 from alerts.slo import BURNS
+from deploy.cluster import Cluster
+from tests.servers import free_port
 
 TIMELINE = """
     at 1 s: expect page GatewayHung severity=page via sns within 5 s
@@ -100,3 +105,11 @@ def test_theory_says_17_s_for_five_per_cent_errors_at_14_times_the_budget_scaled
 
 def test_the_p95_of_detection_leaves_out_what_the_rule_itself_waits() -> None:
     assert detection_p95_s([judged(WELL)]) == 2.0
+
+
+def test_a_server_that_does_not_answer_fails_its_drill_and_ends_no_other() -> None:
+    port, said = free_port(), []
+    cluster = cast("Cluster", SimpleNamespace(address=lambda _: f"127.0.0.1:{port}"))
+    outcome = Stage(cluster, 0.0, said.append).hold("GatewayDown")
+    assert f"http://127.0.0.1:{port}/api/v2/alerts does not answer" in outcome.problems[0]
+    assert len(said) == 1
