@@ -31,7 +31,7 @@ def test_an_exception_is_given_back_with_its_class_and_the_process_goes_on(aws: 
     )
 
 
-@pytest.mark.parametrize(("do", "said"), [("hang", "Task timed out after 0.50 seconds"), ("die", "Runtime exited")])
+@pytest.mark.parametrize(("do", "said"), [("hang", "Task timed out after 2.00 seconds"), ("die", "Runtime exited")])
 def test_what_hangs_or_dies_is_ended_and_the_next_event_finds_a_new_process(aws: Aws, do: str, said: str) -> None:
     before, _ = invoke(aws, "misbehave", {})
     result, error = invoke(aws, "misbehave", {"do": do})

@@ -22,7 +22,7 @@ def functions(folder: Path) -> list[dict[str, Any]]:
         {"name": "fail", "handler": "tests.alerts.lambdas.handlers.fail", "task_root": str(ROOT),
          "dead_letter_arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:{DEAD_LETTERS}"},
         {"name": "misbehave", "handler": "tests.alerts.lambdas.handlers.misbehave", "task_root": str(ROOT),
-         "timeout_s": 0.5},
+         "timeout_s": 2.0},
     ]  # fmt: skip
 
 
