@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import yaml
 
 from deploy.local.rules import RULES, window_s
-from target_system.slo import AVAILABILITY, LATENCY, Slo, burn
+from target_system.slo import AVAILABILITY, BURN_FAST, BURN_SLOW, LATENCY, Slo, burn
 
 JUDGED = 1_440
 """Times in a long window."""
@@ -45,11 +45,11 @@ class Burn:
 
 
 BURNS = (
-    Burn("OrderErrorBurn", AVAILABILITY, 14.4, "1h", "5m", "page"),
-    Burn("OrderErrorBurnSlow", AVAILABILITY, 6, "6h", "30m", "page"),
+    Burn("OrderErrorBurn", AVAILABILITY, BURN_FAST, "1h", "5m", "page"),
+    Burn("OrderErrorBurnSlow", AVAILABILITY, BURN_SLOW, "6h", "30m", "page"),
     Burn("OrderErrorTicket", AVAILABILITY, 3, "1d", "2h", "ticket"),
     Burn("OrderErrorTicketSlow", AVAILABILITY, 1, "3d", "6h", "ticket"),
-    Burn("AckLatencyBurn", LATENCY, 14.4, "1h", "5m", "page"),
+    Burn("AckLatencyBurn", LATENCY, BURN_FAST, "1h", "5m", "page"),
 )
 
 

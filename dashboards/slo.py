@@ -2,10 +2,9 @@
 
 from dashboards.model import Board, Colour, Panel, Query, Threshold
 from dashboards.panels import PROMISED, latency, lines, stat
-from target_system.slo import AVAILABILITY, LATENCY, ORDERS, Slo, bad_share, burn
+from target_system.slo import AVAILABILITY, BURN_FAST, BURN_SLOW, LATENCY, ORDERS, Slo, bad_share, burn
 
 WINDOWS = ("1m", "5m", "30m", "1h")
-BURN_FAST, BURN_SLOW = 14.4, 6.0
 BURNING = (Threshold(0, Colour.GOOD), Threshold(1, Colour.WARN), Threshold(BURN_FAST, Colour.BAD))
 SPENT = (Threshold(0, Colour.GOOD), Threshold(0.5, Colour.WARN), Threshold(1, Colour.BAD))
 

@@ -52,6 +52,9 @@ def burn(slo: Slo, window: str) -> str:
     return f"({bad_share(slo, window)}) / {slo.budget:.6g}"
 
 
+BURN_FAST, BURN_SLOW = 14.4, 6.0
+"""So many times faster than allowed the budget may not be spent: act now, act today (the SRE workbook's chapter 5)."""
+
 SATURATED = 0.85
 """From this share of its CPU on, a component is full: a queue before it is some six times as long as its service."""
 NEARLY_SATURATED = 0.6
