@@ -92,7 +92,7 @@ def times(by_channel: dict[str, float]) -> str:
 
 
 def document(outcomes: list[Outcome]) -> dict[str, Any]:
-    """`detection_p95_s`: of threshold alerts, what their `for` does not explain."""
+    """`detection_p95_s`: of threshold alerts, less their `for`, a symptom's wait and what the fault takes (`due_s`)."""
     from alerts.drill import detection_p95_s
 
     return {

@@ -153,7 +153,7 @@ def is_resolved(drill: Drill, told: list[Told]) -> bool:
 
 
 def detection_p95_s(outcomes: Iterable[Outcome]) -> float | None:
-    """Of threshold alerts, what their `for` does not explain; 3 s are allowed."""
+    """Of threshold alerts, less `for`, a symptom's wait and `due_s`, what the fault itself takes; 3 s are allowed."""
     found = sorted(o.detection_s - o.predicted_s + TOLD_WITHIN_S for o in outcomes if o.detection_s and not o.is_burn)
     return round(found[math.ceil(0.95 * len(found)) - 1], 2) if found else None
 
