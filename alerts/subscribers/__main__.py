@@ -42,6 +42,7 @@ from target_system.telemetry import Telemetry
 REMEDIATION = "remediation"
 SAID_BY_ITSELF = RemediationFailed.__name__
 CALL_DEADLINE_S = 5.0
+LOOK_EVERY_S = 0.2
 STOP_DEADLINE_S = 1
 
 
@@ -73,7 +74,14 @@ class Subscribers:
         )  # fmt: skip
 
     async def _relay(self, document: dict[str, Any]) -> None:
-        await self._people.tell(document, believe_resolved=not self._dead_man.is_dead)
+        await self._people.tell(document, self._dead_man.is_dead)
+
+    async def _watch(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._dead_man.look()
+            self._people.look(self._dead_man.is_dead)
+            await asyncio.sleep(LOOK_EVERY_S)
 
     def _client(self, service: str) -> Any:
         key, secret = next(iter(json.loads(self._settings.credentials_file.read_text()).items()))
@@ -143,6 +151,7 @@ class Subscribers:
     async def _metrics(self, _: Request) -> Response:
         metrics = self._telemetry.metrics
         metrics.get("subscribers_events_waiting").set(self._functions.events_waiting)
+        metrics.get("subscribers_ends_kept").set(self._people.ends_kept)
         metrics.get("subscribers_dead_man_armed").set(self._dead_man.is_armed)
         return Response(metrics.exposition(), media_type=metrics.content_type)
 
@@ -161,7 +170,7 @@ class Subscribers:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._http)
             await stack.enter_async_context(self._functions)
-            works = (self._people.run(), self._subscribing.run(), self._dead_man.run())
+            works = (self._people.run(), self._subscribing.run(), self._watch())
             workers = [asyncio.create_task(work) for work in works]
             await uvicorn.Server(config).serve()
             for worker in workers:

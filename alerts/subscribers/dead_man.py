@@ -3,12 +3,11 @@
 The rule Watchdog always fires; Alertmanager repeats it each second through SNS with the time of the freshest figures
 (`data_at`). A dead or frozen Prometheus repeats an old time, a dead Alertmanager or SNS repeats nothing. The page goes
 over the second channel. Until data is fresh again a RESOLVED is not believed: four resend delays after Prometheus died
-Alertmanager resolves all that it was told, and nobody knows whether that is true.
+Alertmanager resolves all that it was told, and nobody knows whether that is true (doubt.py keeps it).
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable
@@ -19,7 +18,6 @@ TOPIC = "watchdog"
 NAME = "DeadMan"
 SILENT_AFTER_S = 9.3
 """A page within 10 s of the death. Healthy figures are 8.3 s old at most: scrape 1, resend delay 5, repetition 2."""
-LOOK_EVERY_S = 0.2
 
 
 class DeadMan:
@@ -51,12 +49,6 @@ class DeadMan:
         if is_dead is not self.is_dead:
             self.is_dead = is_dead
             self._page([self._alert()])
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            self.look()
-            await asyncio.sleep(LOOK_EVERY_S)
 
     def _alert(self) -> Alert:
         status = Status.FIRING if self.is_dead else Status.RESOLVED

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from alerts.subscribers import pagerduty, slack
+from alerts.subscribers.doubt import Doubt
 from alerts.subscribers.notice import Alert, Status, alerts_of
 from target_system.telemetry import Telemetry
 
@@ -31,18 +32,32 @@ class People:
         self._http, self._slack_url, self._pagerduty_url = http, slack_url, pagerduty_url
         self._routing_key, self._telemetry = routing_key, telemetry
         self._letters: asyncio.Queue[Letter] = asyncio.Queue(WAITING_MAX)
+        self._doubt = Doubt()
 
-    async def tell(self, document: dict[str, Any], believe_resolved: bool) -> None:
-        """An SNS notification. Pages go to both, tickets to Slack alone; an end that is not believed to nobody."""
+    async def tell(self, document: dict[str, Any], is_dead: bool) -> None:
+        """An SNS notification. While the dead-man is up (`is_dead`) no end is believed: it is kept."""
         alerts = alerts_of(document["Message"], document.get("Subject", ""))
+        topic = document["TopicArn"].rpartition(":")[2]
+        passed = self._doubt.sift(topic, alerts, is_dead)
         for alert in alerts:
-            if not believe_resolved and not alert.is_firing:
+            if alert not in passed:
                 self._telemetry.log.warning("resolved_vetoed", alert=alert.name, fingerprint=alert.fingerprint)
-        alerts = [alert for alert in alerts if believe_resolved or alert.is_firing]
-        if not alerts:
-            return
-        self._put(Letter(self._slack_url, slack.payload(alerts)))
-        if document["TopicArn"].rpartition(":")[2] == "page":
+        self._pass_on(topic, passed)
+
+    def look(self, is_dead: bool) -> None:
+        """Pass on the ends that can be believed by now."""
+        for ended in self._doubt.settled(is_dead):
+            self._pass_on(ended.topic, [ended.alert])
+
+    @property
+    def ends_kept(self) -> int:
+        return len(self._doubt)
+
+    def _pass_on(self, topic: str, alerts: list[Alert]) -> None:
+        """Pages go to both, tickets to Slack alone."""
+        if alerts:
+            self._put(Letter(self._slack_url, slack.payload(alerts)))
+        if topic == "page":
             self.page(alerts)
 
     def page(self, alerts: list[Alert]) -> None:

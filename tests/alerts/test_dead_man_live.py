@@ -35,6 +35,11 @@ def is_armed(stand: Stand) -> bool:
     return "subscribers_dead_man_armed 1.0" in httpx.get(f"{stand.subscribers_url}/metrics").text
 
 
+def ends_kept(stand: Stand) -> int:
+    exposed = httpx.get(f"{stand.subscribers_url}/metrics").text
+    return int(float(exposed.partition("\nsubscribers_ends_kept ")[2].partition("\n")[0]))
+
+
 def start_prometheus(stand: Stand, alertmanager: Alertmanager, port: int) -> None:
     """The real one, with the lab's own Watchdog and resend delay; it scrapes itself."""
     rules = stand.folder / "rules.yml"
@@ -68,9 +73,12 @@ def test_a_dead_prometheus_pages_and_its_false_resolved_is_not_believed_and_so_d
         until(lambda: events(stand, "DeadMan/") == ["trigger"], "the dead-man's page", DEADLINE_S)
         until(lambda: ("resolved", "Trouble") in alerts_in(stand.receipts(), "http"), "the false end", DEADLINE_S)
         assert [r for r in stand.receipts() if r["channel"] == "pagerduty" and '"resolve"' in r["message"]] == []
+        assert ends_kept(stand) == 1
 
         start_prometheus(stand, alertmanager, port)
         until(lambda: events(stand, "DeadMan/") == ["trigger", "resolve"], "it is taken back", DEADLINE_S)
+        until(lambda: events(stand, "Trouble") == ["trigger", "trigger"], "the trouble is told again", DEADLINE_S)
+        assert ends_kept(stand) == 0
         os.kill(stand.processes["alertmanager"].pid, signal.SIGSTOP)
         until(lambda: events(stand, "DeadMan/")[2:] == ["trigger"], "a frozen Alertmanager pages as well", DEADLINE_S)
         os.kill(stand.processes["alertmanager"].pid, signal.SIGCONT)
