@@ -43,6 +43,7 @@ def keep(names: Sequence[str], say: Say, lengths: Lengths = Lengths()) -> Silenc
     broken: list[str] = []
     with staged(say) as cluster, loaded(cluster, BURSTS, say) as stage:
         witness = Witness(cluster)
+        stage.settle("the soak")
         witness.begin(time.time_ns())
         stage.watch(witness, time.monotonic() + lengths.soak_s, lambda: False)
         say(f"soak: {', '.join(alerts_in(witness)) or 'nobody was told anything'}")
