@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.finding import Bearing, Figure, Finding, Interval, Mechanism
-from analysis.measured import latencies_by_second
+from analysis.measured import is_moving, latencies_by_second
 from analysis.saturation import CPU
 from analysis.series import SECOND_NS, gauge, increase, inside, samples_of
 from loadgen.record import Run, Window
@@ -31,8 +31,6 @@ LATENCY_MIN_MS = 1.0
 QUEUE_MIN = 5.0
 CPU_MIN_CORES = 0.05
 MEMORY = "cluster_memory_bytes"
-MOVING = frozenset({"ramp", "step", "spike"})
-"""Loads under which latency and queues may well grow."""
 QUEUES = {
     "gateway_orders_in_flight": "number of orders in the gateways",
     "gateway_ledger_waiters": "queue for a ledger connection",
@@ -61,8 +59,7 @@ class Trend:
 
 def drift(run: Run) -> list[Finding]:
     """Findings for each window that is long enough to say something, of a load that goes nowhere itself."""
-    arrivals = run.campaign["load"].get("arrivals") or {}
-    if arrivals.get("kind") in MOVING or run.campaign.get("faults"):
+    if is_moving(run) or run.campaign.get("faults"):
         return []
     return [
         _finding(window, trend)

@@ -20,6 +20,8 @@ from loadgen.record import Run, Window, new_histogram
 ORDER = "POST /v1/orders"
 PERCENTILES = (50.0, 90.0, 99.0, 99.9)
 BOOTSTRAP_DRAWS = 400
+MOVING = frozenset({"ramp", "step", "spike"})
+"""Arrivals whose rate changes within a window on purpose: throughput, latency and queues may well follow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,10 @@ class Configuration:
     @property
     def error_share(self) -> float:
         return sum(self.errors.values()) / max(1, sum(self.fates.values()))
+
+
+def is_moving(run: Run) -> bool:
+    return (run.campaign["load"].get("arrivals") or {}).get("kind") in MOVING
 
 
 @remembered

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.finding import Bearing, Figure, Finding, Mechanism, percent
-from analysis.measured import Configuration, configurations, latency, orders_by_second
+from analysis.measured import Configuration, configurations, is_moving, latency, orders_by_second
 from analysis.saturation import loads
 from analysis.series import counter
 from loadgen.record import Run
@@ -137,9 +137,9 @@ def _died(run: Run, configuration: Configuration) -> Finding | None:
 
 
 def _steady(run: Run, configuration: Configuration) -> Finding | None:
-    """Means of a window that still warms up say little about what comes after it."""
+    """Means of a window that still warms up say little about what comes after it. None of a load that moves itself."""
     seconds = [orders_by_second(run, window) for window in configuration.windows]
-    if min(len(each) for each in seconds) < THIRDS:
+    if is_moving(run) or min(len(each) for each in seconds) < THIRDS:
         return None
     first, last = (sum(float(np.array_split(each, THIRDS)[third].mean()) for each in seconds) for third in (0, -1))
     if not first:

@@ -106,6 +106,8 @@ def test_throughput_that_drifts_within_the_window_is_doubted(tmp_path: Path, mon
     drifting = [f.doubt for f in validity.validity(run) if "last third" in f.claim]
     assert steady == [""]
     assert "warm up longer" in drifting[0]
+    monkeypatch.setitem(run.campaign, "load", {"arrivals": {"kind": "ramp"}})
+    assert not [f for f in validity.validity(run) if "last third" in f.claim]
 
 
 def test_littles_law_is_doubted_where_users_are_missing(tmp_path: Path) -> None:
