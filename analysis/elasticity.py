@@ -33,8 +33,10 @@ SYNCS = {
     "engine": ("engine_sync_duration_seconds_sum", "engine_sync_duration_seconds_count"),
 }
 """Component → seconds that its syncs took, and their number."""
-LESS, BASE, MORE = "less", "as it is", "more"
-"""The arms, as in `interventions.parquet`."""
+LESS, BASE, MORE = ARMS = "less", "as it is", "more"
+"""As in `interventions.parquet`."""
+ROUNDS_MIN = 2
+"""One round has no spread, and so no interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,8 @@ class Proof:
 
 @remembered
 def proof(run: Run, configuration: Configuration) -> Proof | None:
-    """None where no lever was turned."""
-    turns = run.interventions
-    turns = turns[turns["window"].isin([window.name for window in configuration.windows])]
+    """None where no lever was turned, or none for two whole rounds: Ctrl-C ends a proof anywhere."""
+    turns = _whole_rounds(run.interventions, configuration)
     if turns.empty:
         return None
     turns = turns.assign(per_s=_throughputs(run, configuration, turns), busy=_host_busy(run, configuration, turns))
@@ -81,6 +82,14 @@ def proof(run: Run, configuration: Configuration) -> Proof | None:
     found.sort(key=lambda each: each.value.value, reverse=True)
     base = turns[turns["arm"] == BASE].groupby("round")["per_s"].mean()
     return Proof(tuple(found), _mean("throughput as it was", base), _of_think_time(run, configuration))
+
+
+def _whole_rounds(turns: pd.DataFrame, configuration: Configuration) -> pd.DataFrame:
+    """Turns that ended under load, of rounds in which their lever had all arms, of levers with enough such rounds."""
+    until_ns = {window.name: window.measured_until_ns for window in configuration.windows}
+    turns = turns[turns["ended_ns"] <= turns["window"].map(until_ns).fillna(-1)]
+    turns = turns[turns.groupby(["lever", "round"])["arm"].transform("nunique") == len(ARMS)]
+    return turns[turns.groupby("lever")["round"].transform("nunique") >= ROUNDS_MIN]
 
 
 def _throughputs(run: Run, configuration: Configuration, turns: pd.DataFrame) -> np.ndarray:
@@ -102,9 +111,8 @@ def _seconds(turns: pd.DataFrame) -> np.ndarray:
 
 def _elasticity(run: Run, configuration: Configuration, rows: pd.DataFrame) -> Elasticity:
     lever, component = str(rows["lever"].iloc[0]), str(rows["component"].iloc[0])
-    less, base, more = (rows[rows["arm"] == arm].set_index("round") for arm in (LESS, BASE, MORE))
-    rounds = less.index.intersection(more.index).intersection(base.index)
-    less, base, more = less.loc[rounds], base.loc[rounds], more.loc[rounds]
+    less, base, more = (rows[rows["arm"] == arm].set_index("round") for arm in ARMS)
+    base, more = base.loc[less.index], more.loc[less.index]
     received = _received(run, configuration, lever, component, less, more)
     slopes = np.log(_positive(more) / _positive(less)) / math.log(received)
     relief = np.log(_positive(more) / _positive(base))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -10,11 +12,13 @@ import pandas as pd
 import pytest
 
 from analysis import mva
-from analysis.elasticity import BASE, LESS, MORE, Elasticity, Proof, proof
+from analysis.elasticity import ARMS, BASE, LESS, MORE, Elasticity, Proof, proof
 from analysis.finding import Figure, Mechanism
 from analysis.measured import Configuration
 from analysis.proving import trial
 from loadgen.record import Run, Window
+from reports.report import write
+from tests.loadgen.synthetic import START_NS, WARM_UP_S, write_run
 
 ROUNDS, TURN_S, STEP = 6, 5, 1.2
 USERS = 20
@@ -141,3 +145,24 @@ def test_an_elasticity_below_nought_is_chance_and_leaves_nothing_to_explain() ->
 
     found = Proof((turned("gateway replicas", 0.9), turned("engine cpu", -0.3)), Figure("as it was", 90.0, ""), 0.0)
     assert found.rest == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("engine_turns", "levers"), [(5, []), (7, ["engine cpu"])], ids=["none has two", "one has two"]
+)
+def test_a_proof_that_ctrl_c_ended_shows_the_levers_with_two_whole_rounds_and_can_be_reported(
+    tmp_path: Path, engine_turns: int, levers: list[str]
+) -> None:
+    """Turns of a second; the gateways never had their second round."""
+    turns = [("gateway cpu", arm, 1) for arm in ARMS] + [("engine cpu", ARMS[n % 3], 1 + n // 3) for n in range(7)]
+    from_ns = START_NS + WARM_UP_S * 10**9
+    rows = [
+        {"window": "gateways=1/1", "round": number, "lever": lever, "component": lever.partition(" ")[0], "arm": arm,
+         "written": {LESS: 0.8, BASE: 1.0, MORE: 1.2}[arm], "started_ns": from_ns + at * 10**9,
+         "settled_ns": from_ns + at * 10**9 + 10**8, "ended_ns": from_ns + (at + 1) * 10**9}
+        for at, (lever, arm, number) in enumerate(turns[: 3 + engine_turns])
+    ]  # fmt: skip
+    path = write_run(tmp_path, {1: 100}, interventions=rows, status="aborted")
+    write(path)
+    report = json.loads((path.with_name(f"{path.name}.report") / "report.json").read_text())
+    assert [lever["lever"] for found in report["proofs"] for lever in found["levers"]] == levers

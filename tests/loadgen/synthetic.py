@@ -62,6 +62,7 @@ def write_run(
     events: Sequence[Mapping[str, Any]] = (),
     spans: Sequence[Mapping[str, Any]] = (),
     log_lines: Sequence[Mapping[str, Any]] = (),
+    interventions: Sequence[Mapping[str, Any]] = (),
     machine: Machine = MACHINE,
     users: int = 40,
     think_time_s: float = 0.0,
@@ -86,6 +87,7 @@ def write_run(
     with RunWriter(runs, run_id) as writer:
         writer.append("spans", spans)
         writer.append("log_lines", log_lines)
+        writer.append("interventions", interventions)
         for window in windows:
             rate = orders_per_s[window.parameters[swept]]
             acks = _acks(window, rate, latency_ms, errors or {}, draw)
