@@ -74,15 +74,18 @@ class Rows:
 
 
 class ReceiptFile:
-    """Where rows go each second. Raises OSError where the disk is full."""
+    """Where rows go each second. Raises OSError, with the file's name, where the disk is full."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
 
     def write(self, rows: bytes) -> None:
-        if rows:
+        try:
             self._file.write(rows)
             self._file.flush()
+        except OSError as error:
+            error.filename = self._file.name
+            raise
 
     def close(self) -> None:
         self._file.close()

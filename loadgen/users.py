@@ -38,6 +38,7 @@ import msgspec  # isort: skip
 from loadgen.assignment import Assignment, Ended, Failed, Joined, Ready, Report, Second, encode
 from loadgen.crew import Crew, Share, pack
 from loadgen.order_flow import NewOrder
+from loadgen.process import take_precedence, want_descriptors
 from loadgen.receipts import OK, ReceiptFile
 from loadgen.timer import Timer
 from loadgen.wire import Requests
@@ -348,14 +349,8 @@ def say(report: Report) -> None:
     sys.stdout.buffer.flush()
 
 
-def take_precedence() -> None:
-    """Real-time priority, where it may be had: an answer is read and a request sent when it is due, however busy the
-    machine is. It escapes the CPU quota; what it used is judged against its allotment all the same."""
-    with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-
-
 def main() -> int:
+    want_descriptors()
     if sys.argv[1:2] == ["--join"]:
         take_precedence()
         Worker(sys.argv[2], sys.argv[4]).run()
@@ -382,7 +377,7 @@ def main() -> int:
         say(Failed(str(error), disk_is_full=False))
         return 1
     except OSError as error:
-        say(Failed(f"{assignment.receipts}: {error.strerror}", is_full(error)))
+        say(Failed(str(error), is_full(error)))
         return 1
     return 0
 

@@ -124,7 +124,7 @@ def _of_the_generator(seen: Conditions) -> Iterator[str]:
     if seen.without_port:
         yield (
             f"{seen.without_port:,} requests found no local port or descriptor and were never sent: use fewer"
-            " connections, or widen net.ipv4.ip_local_port_range"
+            " connections, or widen net.ipv4.ip_local_port_range and `ulimit -Hn`"
         )
     if seen.hosts_wake_lag_ns > HICCUP_MAX_NS:
         yield (

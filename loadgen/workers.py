@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import os
 import random
-import resource
 import shlex
 import subprocess
 import sys
@@ -24,6 +22,7 @@ import msgspec
 import psutil
 
 from loadgen.assignment import Assignment
+from loadgen.process import take_precedence
 
 LOCAL = "127.0.0.1"
 PORTS_THERE = range(20_000, 32_000)
@@ -140,7 +139,6 @@ def _cpu_seconds(processes: Sequence[psutil.Process]) -> float:
 @contextlib.contextmanager
 def hired(told: Assignment, port: int) -> Iterator[Workers]:
     """`told.workers` in all, one on each of its hosts and the others here, who join the master at this port."""
-    _want_descriptors()
     started: list[Worker] = []
     try:
         for _ in range(told.workers - len(told.hosts)):
@@ -158,12 +156,6 @@ def hired(told: Assignment, port: int) -> Iterator[Workers]:
             _end(each)
 
 
-def _want_descriptors() -> None:
-    """ssh takes one for each request in flight; it inherits our limit."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
 def _joining(python: str, port: int, host: str) -> list[str]:
     return [python, "-m", "loadgen.users", "--join", f"{LOCAL}:{port}", "--as", host]
 
@@ -178,8 +170,7 @@ def _on_host(host: str, told: Assignment, port: int, port_there: int, cluster_th
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     except FileNotFoundError as error:
         raise WorkersError(f"{host}: there is no ssh on this machine; install openssh-client") from error
-    with contextlib.suppress(OSError):  # as its workers have it; at the usual priority each request would wait here
-        os.sched_setscheduler(process.pid, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    take_precedence(process.pid)  # as its workers have it; at the usual priority each request would wait here
     return Worker(host, cluster_there, process)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 from collections import Counter
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from hdrh.histogram import HdrHistogram
 from loadgen.assignment import Assignment, Ended, Report, Second, Started, Trading
 from loadgen.generator import Generator, GeneratorError
 from loadgen.latency import Receipts, acknowledgements, histograms, read_receipts
+from loadgen.receipts import OK
 from loadgen.seal import RunNotWrittenError
 from tests.loadgen.exchange import Exchange
 
@@ -164,11 +166,26 @@ def test_requests_unanswered_at_the_end_are_noted_as_abandoned(tmp_path: Path) -
     assert loaded.outcomes()["abandoned"] == BASE.users
 
 
+def test_a_shells_low_limit_of_descriptors_is_none_of_the_users(tmp_path: Path) -> None:
+    receipts = tmp_path / "receipts"
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Exchange() as server:
+        told = msgspec.structs.replace(BASE, port=server.port, users=80, receipts=str(receipts))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        try:
+            generator = Generator(told, lambda _: None, tmp_path / "log")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        with generator:
+            list(generator)
+    assert set(read_receipts(receipts)["outcome"]) == {OK}
+
+
 def test_a_full_disk_is_said(tmp_path: Path) -> None:
     with Exchange() as server:
         told = msgspec.structs.replace(BASE, port=server.port, receipts="/dev/full")
         with (
-            pytest.raises(RunNotWrittenError, match="the disk is full"),
+            pytest.raises(RunNotWrittenError, match=r"'/dev/full': the disk is full"),
             Generator(told, lambda _: None, tmp_path / "log") as generator,
         ):
             list(generator)
