@@ -174,6 +174,11 @@ class Replay(Kind):
         """Raises RecordingError."""
         return read(ROOT / self.file)
 
+    @property
+    def length_s(self) -> float:
+        messages = self.recording()
+        return (messages[-1].time_ns - messages[0].time_ns) / SECOND_NS / self.speed
+
     def moments_ns(self, length_s: float) -> Moments:
         times_ns = np.array([message.time_ns for message in self.recording()], np.int64)
         moments: Moments = ((times_ns - times_ns[0]) / self.speed).astype(np.int64)
@@ -198,10 +203,11 @@ def rates(arrivals: Kind, seed: int, warm_up_s: float, duration_s: float) -> lis
     return [Stretch(warm_up_s, first, first), *measured] if warm_up_s > 0 else measured
 
 
-def rate_per_s(arrivals: Kind, seed: int, duration_s: float) -> float:
-    """The mean rate expected in the measured part; of a replay that of its first `duration_s`."""
+def rate_per_s(arrivals: Kind, seed: int, warm_up_s: float, duration_s: float) -> float:
+    """The mean rate expected in the measured part."""
     if isinstance(arrivals, Replay):
-        return len(arrivals.moments_ns(duration_s)) / duration_s
+        due_ns = arrivals.moments_ns(warm_up_s + duration_s)
+        return int(np.sum(due_ns >= warm_up_s * SECOND_NS)) / duration_s
     return sum(stretch.events for stretch in rates(arrivals, seed, 0, duration_s)) / duration_s
 
 

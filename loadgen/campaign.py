@@ -27,6 +27,8 @@ from loadgen.arrivals import Constant, Poisson, Rate
 from loadgen.load import Load, Section
 
 TOPOLOGIES = Path(__file__).resolve().parent.parent / "deploy" / "topologies"
+RATE = "load.arrivals.rate_per_s"
+"""What a search varies."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Values = Annotated[list[int | float | str | bool], Field(min_length=1)]
@@ -243,6 +245,8 @@ class Campaign(Section):
         ]
         if self.search and not isinstance(self.load.arrivals, Constant | Poisson):
             found.append(Fault(("search",), "needs a rate to vary; give load.arrivals the kind poisson or constant"))
+        if self.search and RATE in self.sweep:
+            found.append(Fault(("sweep", RATE), "is what the search varies; remove it"))
         path = TOPOLOGIES / f"{self.topology}.yaml"
         if not path.is_file():
             known = ", ".join(sorted(file.stem for file in TOPOLOGIES.glob("*.yaml")))

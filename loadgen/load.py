@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, model_validator
@@ -57,6 +57,20 @@ class Load(Section):
     watchers: Watchers = Watchers()
 
     def faults(self, cores: int) -> list[Fault]:
+        return [*self._misfits(), *self._faults_of_processes(cores)]
+
+    def _misfits(self) -> Iterator[Fault]:
+        """What of the arrivals would not come within a window."""
+        window_s = self.warm_up_s + self.duration_s
+        match self.arrivals:
+            case arrivals.Replay(length_s=length_s, speed=speed) if length_s < window_s:
+                said = f"lasts {length_s:.3g} s at speed {speed:g}, a window {window_s:g}"
+                yield Fault(("load", "arrivals", "file"), f"{said}; shorten the window or play slower")
+            case arrivals.Spike(at_s=at_s) if at_s >= self.duration_s:
+                said = f"is {at_s:g}, and {self.duration_s:g} s are measured; let the spike come earlier"
+                yield Fault(("load", "arrivals", "at_s"), said)
+
+    def _faults_of_processes(self, cores: int) -> list[Fault]:
         where = ("load", "workers")
         if self.workers > cores:
             return [Fault(where, f"is {self.workers}, this machine has {cores} cores; use at most those")]
@@ -92,7 +106,7 @@ class Load(Section):
 
     def rate_per_s(self, seed: int) -> float | None:
         """Mean rate that is due in the measured part; None where users decide it."""
-        return arrivals.rate_per_s(self.arrivals, seed, self.duration_s) if self.arrivals else None
+        return arrivals.rate_per_s(self.arrivals, seed, self.warm_up_s, self.duration_s) if self.arrivals else None
 
     @model_validator(mode="after")
     def _is_one_loop(self) -> Self:

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
-from loadgen.campaign import Campaign, PlannedWindow, Search, configuration_name
+from loadgen.campaign import RATE, Campaign, PlannedWindow, Search, configuration_name
 from loadgen.knee import Trial, knee
 from loadgen.outlook import left_s
 
-RATE = "load.arrivals.rate_per_s"
 WIDTH_MAX = 0.06
 """A search ends early when its 95 % interval is narrower than this share: two thirds of what is asked of a live one."""
 

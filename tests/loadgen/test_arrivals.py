@@ -46,7 +46,7 @@ def test_a_schedule_ascends_within_its_time_at_the_mean_rate_asked_for(
     assert np.all(np.diff(moments) >= 0)
     assert moments[0] >= 0
     assert moments[-1] <= 5 + duration_s
-    expected = rate_per_s(parsed(kind), seed, duration_s) * duration_s
+    expected = rate_per_s(parsed(kind), seed, 5, duration_s) * duration_s
     assert abs(np.sum(moments > 5) - expected) <= FOUR_SIGMA * np.sqrt(expected) + 1
 
 

@@ -146,11 +146,24 @@ def test_an_open_loop_is_swept_by_its_rate(tmp_path: Path) -> None:
         ("  duration_s", "  users: 4\n  duration_s", "c.yaml:6: load: has both users and arrivals; keep one"),
         ("  arrivals: {kind: poisson, rate_per_s: 50}\n", "", "load: is empty; say users or arrivals"),
         ("  duration_s", "  workers: 64\n  duration_s", "c.yaml:8: load.workers: is 64, this machine has"),
+        (
+            "{kind: poisson, rate_per_s: 50}",
+            "{kind: spike, rate_per_s: 50, peak_per_s: 90, at_s: 10, for_s: 2}",
+            "c.yaml:7: load.arrivals.at_s: is 10, and 10 s are measured; let the spike come earlier",
+        ),
     ],
 )
 def test_a_fault_of_an_open_loop_names_the_place_and_the_remedy(tmp_path: Path, old: str, new: str, said: str) -> None:
     found = faults(tmp_path, OPEN.replace(old, new))
     assert [fault for fault in found if said in fault], found
+
+
+def test_a_recording_that_ends_before_the_window_does_is_refused(tmp_path: Path) -> None:
+    played = OPEN.replace("rate_per_s: [100, 200]", "speed: [1, 10]").replace(
+        "{kind: poisson, rate_per_s: 50}", "{kind: replay, file: loadgen/campaigns/recordings/session.csv}"
+    )
+    said = "load.arrivals.file: lasts 3 s at speed 10, a window 14; shorten the window or play slower"
+    assert faults(tmp_path, played) == [f"c.yaml:7: {said}"]
 
 
 def test_more_workers_than_cores_are_refused(tmp_path: Path) -> None:

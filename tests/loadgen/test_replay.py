@@ -72,7 +72,12 @@ def test_speed_divides_the_gaps(tmp_path: Path) -> None:
         kind = parsed({"kind": "replay", "file": file, "speed": speed})
         moments_s = np.concatenate(list(schedule(kind, 1, 0, 60))) / 1e9
         assert moments_s * speed == pytest.approx([0, 0.1, 0.5, 0.6, 1.0])
-    assert rate_per_s(kind, 1, 0.2) == 4 / 0.2
+    assert rate_per_s(kind, 1, 0, 0.2) == 4 / 0.2
+
+
+def test_the_rate_is_that_of_the_measured_part_alone(tmp_path: Path) -> None:
+    kind = parsed({"kind": "replay", "file": str(written(tmp_path, GOOD))})
+    assert rate_per_s(kind, 1, 0.5, 0.3) == 2 / 0.3
 
 
 def test_it_sends_the_recorded_orders_in_their_time_and_cancels_them_by_our_names(tmp_path: Path) -> None:

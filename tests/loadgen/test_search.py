@@ -10,9 +10,9 @@ import pytest
 import simpy
 from scipy import optimize
 
-from loadgen.campaign import Campaign, CampaignError
+from loadgen.campaign import RATE, Campaign, CampaignError
 from loadgen.knee import Trial, knee
-from loadgen.search import RATE, Served, Step, course
+from loadgen.search import Served, Step, course
 
 CAMPAIGN = """\
 name: capacity
@@ -170,6 +170,11 @@ def test_a_sweep_of_a_search_finds_the_capacity_of_each_configuration(tmp_path: 
         ("arrivals: {kind: poisson, rate_per_s: 100}", "users: 4", "search: needs a rate to vary"),
         ("from_per_s: 50", "from_per_s: 2000", "search: goes from 2000 to 1000; let to_per_s be the larger"),
         ("to_per_s: 1000", "to_per_s: 1000, probes_max: 50", "search.probes_max: is 50; use 10 or less"),
+        (
+            "load:\n",
+            "sweep: {load.arrivals.rate_per_s: [1, 2]}\nload:\n",
+            "sweep.load.arrivals.rate_per_s: is what the search varies",
+        ),
     ],
 )
 def test_a_search_that_cannot_be_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
