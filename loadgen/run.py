@@ -1,17 +1,16 @@
 """From a campaign to a sealed run: for each window renew the cluster, warm up, load, collect, reconcile; then seal.
 
-Ctrl-C during a window cuts it short; what there is, is collected, reconciled and sealed as aborted, and everything
-stops. A second Ctrl-C gives up at once and leaves no run; while a run is being sealed it does nothing. A part of the
-cluster that dies ends nothing: its death and its restart are among the run's events, and the reconciliation says
-whether a promise was broken.
+Ctrl-C cuts the window under load short, or waits for one whose load is over; what there is, is collected, reconciled
+and sealed as aborted, and everything stops. A second Ctrl-C gives up that window: the run has those before it, and
+without any there is none. While a window is recorded and while a run is sealed it does nothing. A part of the cluster
+that dies ends nothing: its death and its restart are among the run's events, and the reconciliation says whether a
+promise was broken.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import signal
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -30,6 +29,7 @@ from deploy.topology import Topology
 from loadgen import collect
 from loadgen.alert_events import alert_events
 from loadgen.campaign import Campaign, PlannedWindow
+from loadgen.ctrl_c import ALL, NONE, CtrlC
 from loadgen.latency import acknowledgements
 from loadgen.live import Show, lines
 from loadgen.machine import commit, machine_facts
@@ -72,33 +72,21 @@ def run_campaign(
     with (
         RunWriter(runs, run_id, prediction) as writer,
         cluster_for(plan[0].topology, cluster_directory, progress) as cluster,
+        CtrlC() as ctrl_c,
     ):
         progress("taking down the facts of the machine")
         facts = machine_facts(cluster_directory, cluster.quotas)
         run = _Run(
-            campaign, writer, cluster, progress, show or lines(progress), started_ns, SpanFile(cluster.spans), levers,
-            1 if levers else attempts_max,
+            campaign, writer, cluster, progress, show or lines(progress), started_ns, SpanFile(cluster.spans), ctrl_c,
+            levers, 1 if levers else attempts_max,
         )  # fmt: skip
         status = run.through(len(plan))
+        ctrl_c.spare(ALL)
         writer.write("machine.json", asdict(facts))
-        with uninterrupted():
-            run.close()
-            sealed = writer.seal(status)
+        run.close()
+        sealed = writer.seal(status)
     progress(f"sealed: {sealed}")
     return sealed
-
-
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Ctrl-C does nothing meanwhile: what was measured for minutes is not thrown away in its last second."""
-    if threading.current_thread() is not threading.main_thread():  # then nobody interrupts it
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
@@ -125,6 +113,7 @@ class _Run:
     show: Show
     started_ns: int
     span_file: SpanFile
+    ctrl_c: CtrlC
     levers: Sequence[Lever]
     attempts_max: int
     reasons: list[Invalidity] = field(default_factory=list)
@@ -143,7 +132,7 @@ class _Run:
                     at = f"window {step.planned.position + 1} of {windows_max}, {step.planned.name}"
                     self.progress(f"{at}: renewing the order path")
                     loaded = self._window(step)
-                    if loaded.was_cut:
+                    if self.ctrl_c.came:
                         return "aborted"
                     step = windows.send(loaded.served())
         except KeyboardInterrupt:
@@ -165,6 +154,7 @@ class _Run:
     def _attempt(self, step: Step, attempt: int) -> tuple[Loaded, pa.Table, dict[str, Any]]:
         """Renewed, loaded and reconciled. KeyboardInterrupt where Ctrl-C came before anything was measured."""
         planned = step.planned
+        self.ctrl_c.spare(NONE)
         self.cluster.renew(planned.topology)
         self.cluster.await_scraped()
         prefix = f"{self.writer.run_id[:16]}-{planned.position}" + (f"r{attempt}" if attempt > 1 else "")
@@ -172,7 +162,9 @@ class _Run:
         with ExitStack() as reverts:
             for fault in self.campaign.standing:
                 reverts.enter_context(inflicted(self.cluster, fault))
-            loaded = load(self.cluster, self.campaign, planned, prefix, scratch, self.show, step.rest_s, self.levers)
+            loaded = load(
+                self.cluster, self.campaign, planned, prefix, scratch, self.show, step.rest_s, self.ctrl_c, self.levers
+            )  # fmt: skip
         if loaded is None:
             raise KeyboardInterrupt
         self.progress("  collecting and reconciling")
@@ -185,7 +177,7 @@ class _Run:
         """Only where the machine alone is to blame and no promise was broken; the run's events say so."""
         reasons = loaded.invalidities()
         is_faulty = any(reconciliation[name] for name in DIFFERENCES)
-        if not reasons or loaded.was_cut or is_faulty or any(reason.blames != "machine" for reason in reasons):
+        if not reasons or self.ctrl_c.came or is_faulty or any(reason.blames != "machine" for reason in reasons):
             return False
         said = "; ".join(reason.sentence for reason in reasons)
         said += f" ({reconciliation['acknowledged']:,} acknowledged, none lost)"
@@ -201,6 +193,7 @@ class _Run:
         return True
 
     def _record(self, loaded: Loaded, planned: PlannedWindow, acks: pa.Table, reconciliation: dict[str, Any]) -> None:
+        self.ctrl_c.spare(ALL)  # half a window in the tables would be a run that lies
         window = loaded.window
         prometheus = f"http://{self.cluster.address('prometheus')}"
         append = self.writer.append

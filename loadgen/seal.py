@@ -1,8 +1,8 @@
 """Writing a run so that it is either sealed whole or not there.
 
 Everything goes into `runs/.<id>.partial`, each file is synced, the manifest of hashes is written last, and only then is
-the folder renamed to `runs/<id>`. Whatever goes wrong before (a full disk, an exception, Ctrl-C twice) leaves nothing
-that could be taken for a run, and what a killed writer left behind, the next one removes.
+the folder renamed to `runs/<id>`. Whatever goes wrong before (a full disk, an exception, Ctrl-C before a window is
+whole) leaves nothing that could be taken for a run, and what a killed writer left behind, the next one removes.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from deploy.levers import Lever
 from loadgen.arrivals import Constant, Poisson
 from loadgen.assignment import Assignment, Ended, Second, Started, Trading
 from loadgen.campaign import Campaign, PlannedWindow
+from loadgen.ctrl_c import FIRST, CtrlC
 from loadgen.generator import Generator, GeneratorError
 from loadgen.latency import Receipts, histograms, read_receipts
 from loadgen.live import Beat, Show
@@ -38,7 +39,7 @@ Starts = Sequence[Callable[[int], None]]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a window brought. `was_cut` where Ctrl-C ended it; it then measured what it could."""
+    """What a window brought; where Ctrl-C ended it, what it could."""
 
     window: Window
     id_prefix: str
@@ -46,7 +47,6 @@ class Loaded:
     seconds: tuple[Second, ...]
     noise: Noise
     generator_allotment_cores: float
-    was_cut: bool
     events: tuple[dict[str, Any], ...] = ()
     """Of the campaign's faults, as in `events.jsonl`."""
     interventions: tuple[dict[str, Any], ...] = ()
@@ -81,10 +81,12 @@ def load(
     scratch: Path,
     show: Show,
     rest_s: float,
+    ctrl_c: CtrlC,
     levers: Sequence[Lever] = (),
 ) -> Loaded | None:
     """Loads the renewed cluster; `rest_s` is what the campaign takes after this window. None where Ctrl-C came before
-    anything was measured; `levers` are turned meanwhile. Raises GeneratorError."""
+    anything was measured; once the load has ended it spares the first. `levers` are turned meanwhile. Raises
+    GeneratorError."""
     receipts = scratch / "receipts"
     log = scratch / "generator.log"
     assignment = assign(cluster, campaign, planned, id_prefix, receipts)
@@ -97,6 +99,7 @@ def load(
     ):
         starts = (timeline.start, interventions.start)
         heard = _listen(generator, _Telling(cluster, planned.name, show, rest_s), starts)
+        ctrl_c.spare(FIRST)
     if heard.started is None or heard.noise is None:
         if heard.cut_ns:
             return None
@@ -115,7 +118,6 @@ def load(
         seconds=tuple(heard.seconds),
         noise=heard.noise.noise(),
         generator_allotment_cores=planned.topology.generator.cpu_cores or float(max(planned.load.workers, 1)),
-        was_cut=heard.cut_ns is not None,
         events=(*joined(heard.started), *unlike_the_rest(heard.started, window), *timeline.events),
         interventions=tuple(interventions.rows),
         market=market.seen,
