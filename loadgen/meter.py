@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from loadgen.assignment import Second
-from loadgen.receipts import OK, outcome_name
+from loadgen.receipts import NEVER_SENT, OK, outcome_name
 
 
 class Meter:
@@ -30,7 +30,7 @@ class Meter:
         self._schedule_errors_ns.append(schedule_error_ns)
 
     def ended(self, outcome: int, latency_ns: int) -> None:
-        self.in_flight -= 1
+        self.in_flight -= outcome not in NEVER_SENT
         self._outcomes[outcome] += 1
         if outcome == OK:
             self._latencies_ns.append(latency_ns)

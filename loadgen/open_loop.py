@@ -99,8 +99,8 @@ class OpenLoop:
         has_place = not pool.is_full or pool.await_place(command.due_ns + int(pool.timeout_s * 1e9))
         command.sent_ns = time.monotonic_ns()
         command.late_ns = max(command.sent_ns - max(command.due_ns, pool.full_until_ns), 0) if has_place else 0
-        command.desk.meter.sent(command.late_ns)
         if has_place:
+            command.desk.meter.sent(command.late_ns)
             pool.send(command)
         else:
             command.desk.failed(command, UNSENT, command.sent_ns)

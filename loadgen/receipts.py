@@ -36,6 +36,7 @@ UNSENT = 2
 """Open loop: due, but as many requests as may be were in flight until it was given up. Nobody ever saw it."""
 UNPLAYABLE = 3
 """Replay: a cancel of an order that is not in the book, or whose answer had not come yet. Nobody ever saw it."""
+NEVER_SENT = frozenset({UNSENT, UNPLAYABLE})
 FAILURES = {failure: code for code, failure in enumerate(Failure, start=4)}
 _NAMES = {
     OK: "ok",

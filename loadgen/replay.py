@@ -36,7 +36,6 @@ class Replay:
         if command.order_id:
             return command
         command.sent_ns = time.monotonic_ns()
-        desk.meter.sent(0)
         desk.failed(command, UNPLAYABLE, command.sent_ns)
         return None
 

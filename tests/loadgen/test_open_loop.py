@@ -63,6 +63,9 @@ def test_a_request_without_a_place_until_its_timeout_is_given_up_unsent(tmp_path
     assert told["ok"] == 50
     assert told["ok"] + told["timeout"] == asked
     assert sum(told.values()) == 300
+    seconds = [report for report in loaded.reports if isinstance(report, Second)]
+    assert (sum(s.offered for s in seconds), sum(s.sent for s in seconds)) == (300, asked)
+    assert seconds[-1].in_flight == 0
 
 
 def test_failures_are_told_apart_by_kind_in_the_open_loop_too(tmp_path: Path) -> None:

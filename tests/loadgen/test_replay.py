@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from loadgen.arrivals import parsed, rate_per_s, schedule
+from loadgen.assignment import Second
 from loadgen.recording import RecordingError, Type, read
 from tests.loadgen.exchange import Exchange
 from tests.loadgen.test_open_loop import OPEN
@@ -103,3 +104,5 @@ def test_a_cancel_that_is_due_before_its_orders_answer_is_noted_as_unplayable(tm
     with Exchange() as server:
         loaded = load(tmp_path, msgspec.structs.replace(replayed, port=server.port))
     assert loaded.outcomes() == {"ok": 1, "unplayable": 1}
+    seconds = [report for report in loaded.reports if isinstance(report, Second)]
+    assert (sum(second.sent for second in seconds), seconds[-1].in_flight) == (1, 0)
