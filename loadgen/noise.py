@@ -1,7 +1,10 @@
 """The machine's own noise while a window was measured: stolen CPU, a busy host, and how late a sleeper is woken.
 
 A thread of the lab's process, bound by no quota, sleeps two milliseconds at a time and records by how much it overslept
-(the idea is Gil Tene's jHiccup). What delays it delays everything on this machine, and is nobody's latency but its own.
+(Gil Tene's jHiccup). What delays it delays everything on this machine, and is nobody's latency but its own.
+
+A pause of 100 ms is one late waking, but whoever had come meanwhile would have waited too: the naps that it swallowed
+count, each as late as it would have been, so a percentile is of the time and not of the wakings.
 """
 
 from __future__ import annotations
@@ -9,9 +12,11 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
+from hdrh.histogram import HdrHistogram
+
+from deploy.local.host_cpu import host_cpu
 from loadgen.record import new_histogram
 
 NAP_NS = 2_000_000
@@ -26,21 +31,6 @@ class Noise:
     host_busy_share: float
     clock_step_max_ns: int
     """The largest jump of the wall clock against the monotonic one within a nap."""
-
-
-@dataclass(frozen=True, slots=True)
-class CpuTimes:
-    """Ticks since boot, all cores together (/proc/stat)."""
-
-    total: int
-    busy: int
-    stolen: int
-
-    @classmethod
-    def now(cls, stat: Path = Path("/proc/stat")) -> Self:
-        user, nice, system, idle, iowait, irq, softirq, steal = map(int, stat.read_text().split()[1:9])
-        busy = user + nice + system + irq + softirq + steal
-        return cls(busy + idle + iowait, busy, steal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +73,29 @@ class NoiseMeter:
 
     def _listen(self) -> None:
         self._stopped.wait(max(self._from_ns - time.time_ns(), 0) / 1e9)
-        before = CpuTimes.now()
+        before = host_cpu()
         hiccups = new_histogram()
         until_ns = time.monotonic_ns() + self._until_ns - time.time_ns()
         clocks = ClockPair.now()
         step_max_ns = 0
         while (now := time.monotonic_ns()) < until_ns and not self._stopped.is_set():
             time.sleep(NAP_NS / 1e9)
-            hiccups.record_value(max(time.monotonic_ns() - now - NAP_NS, 0))
+            record(hiccups, time.monotonic_ns() - now - NAP_NS)
             before_nap, clocks = clocks, ClockPair.now()
             step_max_ns = max(step_max_ns, clocks.step_ns(before_nap))
-        after = CpuTimes.now()
-        total = max(after.total - before.total, 1)
+        after = host_cpu()
+        busy, stolen = after.busy_ticks - before.busy_ticks, after.stolen_ticks - before.stolen_ticks
+        total = max(busy + stolen + after.idle_ticks - before.idle_ticks, 1)
         self._noise = Noise(
-            steal_share=(after.stolen - before.stolen) / total,
+            steal_share=stolen / total,
             hiccup_p50_ns=hiccups.get_value_at_percentile(50),
             hiccup_p99_9_ns=hiccups.get_value_at_percentile(99.9),
             hiccup_max_ns=hiccups.get_max_value(),
-            host_busy_share=(after.busy - before.busy) / total,
+            host_busy_share=(busy + stolen) / total,
             clock_step_max_ns=step_max_ns,
         )
+
+
+def record(hiccups: HdrHistogram, overslept_ns: int) -> None:
+    """With the naps that were not taken meanwhile; here nothing is guessed, for how long it slept is measured."""
+    hiccups.record_corrected_value(max(overslept_ns, 0), NAP_NS)
