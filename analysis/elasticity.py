@@ -86,10 +86,12 @@ def proof(run: Run, configuration: Configuration) -> Proof | None:
 
 def _whole_rounds(turns: pd.DataFrame, configuration: Configuration) -> pd.DataFrame:
     """Turns that ended under load, of rounds in which their lever had all arms, of levers with enough such rounds."""
-    until_ns = {window.name: window.measured_until_ns for window in configuration.windows}
-    turns = turns[turns["ended_ns"] <= turns["window"].map(until_ns).fillna(-1)]
-    turns = turns[turns.groupby(["lever", "round"])["arm"].transform("nunique") == len(ARMS)]
-    return turns[turns.groupby("lever")["round"].transform("nunique") >= ROUNDS_MIN]
+    mine = [
+        turns[(turns["window"] == w.name) & (turns["ended_ns"] <= w.measured_until_ns)] for w in configuration.windows
+    ]
+    turns = pd.concat(mine)
+    turns = turns.groupby(["lever", "round"]).filter(lambda rows: rows["arm"].nunique() == len(ARMS))
+    return turns.groupby("lever").filter(lambda rows: rows["round"].nunique() >= ROUNDS_MIN)
 
 
 def _throughputs(run: Run, configuration: Configuration, turns: pd.DataFrame) -> np.ndarray:
