@@ -6,8 +6,13 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.servers import Postgres, Redis, postgres_server, redis_server
+
+# An example may take long on a busy machine, and what fails for one must fail for all.
+settings.register_profile("lab", deadline=None, derandomize=True)
+settings.load_profile("lab")
 
 
 @pytest.fixture(scope="session", autouse=True)

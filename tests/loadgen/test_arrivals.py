@@ -38,7 +38,7 @@ def test_the_same_seed_gives_the_same_schedule_and_another_seed_another(kind: di
 
 @of_each_kind
 @given(seed=st.integers(0, 10_000), duration_s=st.floats(5, 60))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_schedule_ascends_within_its_time_at_the_mean_rate_asked_for(
     kind: dict[str, Any], seed: int, duration_s: float
 ) -> None:

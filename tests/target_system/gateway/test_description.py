@@ -41,7 +41,7 @@ def test_every_answer_is_one_that_the_description_announces(
 
 
 def try_operation(client: httpx.Client, url: str, cases: object) -> None:
-    @settings(max_examples=25, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(case=cases)
     def holds(case: schemathesis.Case) -> None:
         if isinstance(case.body, dict):
