@@ -54,7 +54,7 @@ class Stand:
             "SNS_LAMBDA_URL": f"http://127.0.0.1:{self.subscribers_port}",
             "SNS_TIME_SCALE": str(self.time_scale),
             "SNS_EVALUATION_S": "0.2",
-            "SNS_ANSWER_DEADLINE_S": "2",
+            "SNS_ANSWER_DEADLINE_S": "10",
             **settings,
         }
         self.start("front", [sys.executable, "-m", "alerts.sns"], told, f"{self.url}/healthz")
@@ -109,11 +109,12 @@ def answers(url: str) -> bool:
 
 
 @contextlib.contextmanager
-def a_stand(folder: Path) -> Iterator[Stand]:
+def a_stand(folder: Path, **front: str) -> Iterator[Stand]:
+    """`front`: its settings where they are not those of `start_front`."""
     stand = Stand(folder)
     try:
         stand.start_sqs()
-        stand.start_front()
+        stand.start_front(**front)
         yield stand
     finally:
         for process in stand.processes.values():
