@@ -43,12 +43,14 @@ class Desk:
 
 @contextlib.asynccontextmanager
 async def open_desk(dsn: str, redis_url: str, **settings: object) -> AsyncIterator[Desk]:
+    """With deadlines that a busy machine keeps; who wants one to pass sets it."""
     keys = create_keys(dsn, (1, 2))
     log = io.BytesIO()
     async with plain_engine(SYMBOLS) as (engine, target), contextlib.AsyncExitStack() as stack:
         given: dict[str, object] = {
             "name": "gateway-1", "port": free_port(), "ledger_dsns": (dsn,), "redis_url": redis_url,
             "engine_target": target, "symbols": SYMBOLS, "ledger_pool_size": 4, "price_ticks_max": 10_000,
+            "engine_deadline_ms": 10_000, "redis_deadline_ms": 5_000, "read_deadline_ms": 10_000,
         }  # fmt: skip
         gateway = Gateway(GatewaySettings.model_validate(given | settings), log)
         app = build(gateway)

@@ -54,7 +54,7 @@ class Pipeline:
         self.start(
             f"gateway-{number}", [sys.executable, "-m", "target_system.gateway"], GATEWAY_NAME=f"gateway-{number}",
             GATEWAY_PORT=self.gateway_ports[number], GATEWAY_PRICE_TICKS_MAX=10_000, GATEWAY_DRAIN_MS=drain_ms,
-            **self._common("GATEWAY"),
+            GATEWAY_REDIS_DEADLINE_MS=5_000, **self._common("GATEWAY"),
         )  # fmt: skip
 
     def start_settler(self) -> None:

@@ -26,7 +26,7 @@ async def test_a_book_that_redis_has_is_given_as_it_is(desk: Desk, redis_url: st
 
 async def test_orders_are_acknowledged_and_portfolios_told_while_redis_is_away(ledger_dsn: str) -> None:
     with redis_server() as server:
-        async with open_desk(ledger_dsn, server.url) as desk:
+        async with open_desk(ledger_dsn, server.url, redis_deadline_ms=100) as desk:
             server.kill()
             await desk.alice.post("/v1/orders", json=desk.order())
             answer = await desk.bob.post("/v1/orders", json=desk.order(side="sell", quantity_lots=4))

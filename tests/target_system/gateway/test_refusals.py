@@ -20,6 +20,15 @@ def kind(answer: httpx.Response) -> str:
     return str(answer.json()["type"]).removeprefix("/problems/")
 
 
+async def insist(desk: Desk, order: dict[str, object]) -> httpx.Response:
+    """As a client does whose order is not answered by the deadline, which is short where this is used."""
+    for _ in range(50):
+        answer = await desk.alice.post("/v1/orders", json=order)
+        if answer.status_code not in (503, 504):
+            return answer
+    raise AssertionError(f"no answer to {order} in 50 attempts: {answer.text}")
+
+
 async def test_all_faults_of_a_body_are_named_at_once(desk: Desk) -> None:
     body = {
         "client_order_id": "~c1",
@@ -117,19 +126,21 @@ async def test_an_engine_that_does_not_answer_leaves_the_outcome_unknown_and_a_r
         desk.engine.is_silent = True
         unknown = await desk.alice.post("/v1/orders", json=desk.order())
         desk.engine.is_silent = False
-        told = await desk.alice.post("/v1/orders", json=desk.order())
+        told = await insist(desk, desk.order())
         assert (unknown.status_code, kind(unknown)) == (504, "outcome-unknown")
         assert (told.status_code, told.json()["sequence"], told.headers["idempotent-replayed"]) == (201, 1, "true")
 
 
 async def test_more_orders_than_allowed_at_once_are_refused_at_once(ledger_dsn: str, redis_url: str) -> None:
-    async with open_desk(ledger_dsn, redis_url, in_flight_max=1, engine_deadline_ms=150) as desk:
+    async with open_desk(ledger_dsn, redis_url, in_flight_max=1) as desk:
         desk.engine.is_silent = True
         first = asyncio.create_task(desk.alice.post("/v1/orders", json=desk.order()))
         await eventually(lambda: desk.gateway.work.in_flight == 1, "the first order is in flight")
         second = await desk.bob.post("/v1/orders", json=desk.order())
         assert (second.status_code, kind(second)) == (503, "overloaded")
-        assert (await first).status_code == 504
+        desk.engine.is_silent = False
+        desk.engine.break_streams()
+        assert (await first).status_code == 201
 
 
 async def test_paths_that_do_not_exist_are_problems_too(desk: Desk) -> None:
@@ -148,7 +159,7 @@ async def test_an_order_given_up_before_it_was_sent_is_never_sent(ledger_dsn: st
         refused = await desk.alice.post("/v1/orders", json=desk.order())
         desk.engine.book.symbols = symbols
         await eventually(lambda: desk.gateway.engine.is_connected, "the stream is back")
-        later = await desk.alice.post("/v1/orders", json=desk.order(client_order_id="a-2"))
+        later = await insist(desk, desk.order(client_order_id="a-2"))
         assert (refused.status_code, kind(refused)) == (503, "not-sequenced")
         assert [result.command.client_order_id for result in desk.engine.book.results] == ["a-2"]
         assert later.json()["sequence"] == 1
