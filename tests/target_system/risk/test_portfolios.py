@@ -16,7 +16,7 @@ from target_system.risk import in_postgres, in_redis
 from target_system.risk import portfolio as portfolios
 from target_system.risk.exposures import Exposures, Step
 from target_system.risk.limits import Exposure, Limits, Order, RiskReason
-from target_system.risk.portfolio import Portfolio
+from target_system.risk.portfolio import RESERVED_MAX_S, Portfolio
 from tests.plain_engine import PlainBook
 
 NAMES = ("AAPL", "MSFT")
@@ -92,8 +92,7 @@ async def test_a_step_that_is_known_changes_nothing_and_a_missing_one_is_told(po
 
 
 async def test_an_order_never_heard_of_again_is_given_up(portfolio: Portfolio, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (portfolios, in_redis, in_postgres):
-        monkeypatch.setattr(module, "RESERVED_MAX_S", 0.3)
+    reserve_for(0.3, monkeypatch)
     assert await portfolio.reserve(order("lost", lots=30), 0, LIMITS) is None
     await becomes(portfolio, 1, "AAPL", 30)
 
@@ -103,15 +102,15 @@ async def test_when_every_order_is_done_only_positions_are_left(
     portfolio: Portfolio, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Random orders that trade, rest, are rejected, repeated, cancelled, never sequenced, or get no answer."""
-    for module in (portfolios, in_redis, in_postgres):
-        monkeypatch.setattr(module, "RESERVED_MAX_S", 0.5)
     chance, book, exposures = random.Random(seed), PlainBook(NAMES), Exposures(NAMES)
     held: Counter[tuple[int, str]] = Counter()
     for number in range(120):
         account, symbol = chance.randint(1, 3), chance.randrange(2)
         asked = Order(account, f"o-{number}", NAMES[symbol], chance.random() < 0.5, 100, chance.randint(1, 12))
+        draw = chance.random()
+        reserve_for(0.5 if is_lost(draw) else RESERVED_MAX_S, monkeypatch)
         if await portfolio.reserve(asked, 0, LIMITS) is None:
-            await fate(chance, portfolio, book, asked, symbol)
+            await fate(draw, chance, portfolio, book, asked, symbol)
         if chance.random() < 0.3:
             await follow(portfolio, book, exposures, held)
             for key, lots in held.items():
@@ -126,12 +125,23 @@ async def test_when_every_order_is_done_only_positions_are_left(
     assert exposures.sequence == len(book.results)
 
 
-async def fate(chance: random.Random, portfolio: Portfolio, book: PlainBook, asked: Order, symbol: int) -> None:
-    draw = chance.random()
+def reserve_for(longest_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (portfolios, in_redis, in_postgres):
+        monkeypatch.setattr(module, "RESERVED_MAX_S", longest_s)
+
+
+def is_lost(draw: float) -> bool:
+    """On the way, and nobody knows."""
+    return 0.1 <= draw < 0.15
+
+
+async def fate(
+    draw: float, chance: random.Random, portfolio: Portfolio, book: PlainBook, asked: Order, symbol: int
+) -> None:
+    if is_lost(draw):
+        return None
     if draw < 0.1:
         return await portfolio.forget(asked)  # the engine did not take it
-    if draw < 0.15:
-        return None  # lost on the way, and nobody knows
     command = pb.Command(
         kind=pb.NEW, account=asked.account, client_order_id=asked.name, symbol=symbol,
         side=pb.BUY if asked.is_buy else pb.SELL, order_type=pb.MARKET if draw < 0.4 else pb.LIMIT,
