@@ -32,7 +32,7 @@ def gates(run: Run) -> list[Gate]:
     asked: dict[str, Any] = run.campaign.get("gates") or {}
     found = [gate for configuration in configurations(run) for gate in _bounds(run, configuration, asked)]
     if asked.get("reconciled"):
-        found.append(_reconciled(run))
+        found.append(reconciled(run))
     if regression := asked.get("regression"):
         found += _regression(run, regression["baseline"], regression["change_max"])
     return found
@@ -59,7 +59,8 @@ def _bounds(run: Run, configuration: Configuration, asked: dict[str, Any]) -> It
         yield gate("error_share", configuration.error_share, "", at_most=True)
 
 
-def _reconciled(run: Run) -> Gate:
+def reconciled(run: Run) -> Gate:
+    """The promise that every run is held to, whether its campaign asks or not."""
     wrong = {name: run.reconciliation[name] for name in DIFFERENCES if run.reconciliation[name]}
     told = ", ".join(f"{count} {name}" for name, count in wrong.items()) or "0 lost, 0 in doubt"
     return Gate("reconciled", "", run.reconciled, f"{told} of {run.reconciliation['acknowledged']:,} acknowledged")

@@ -188,7 +188,7 @@ def levers(proof: Row) -> str:
 def beside(rows: Sequence[Row]) -> str:
     """Throughput of each configuration in each run, with its interval: {"label", "mark", "orders_per_s"}."""
     labels = list(dict.fromkeys(row["label"] for row in rows))
-    marks = sorted({row["mark"] for row in rows})
+    marks = sorted({row["mark"] for row in rows}, key=lambda mark: (len(mark), mark))
     figure, axes = _figure(7.2, 1.1 + 0.32 * len(labels) * len(marks))
     for i, mark in enumerate(marks):
         mine = [row for row in rows if row["mark"] == mark]

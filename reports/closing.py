@@ -53,15 +53,15 @@ def configurations(run: Run) -> list[dict[str, Any]]:
     """Each configuration in the figures of the report: new orders acknowledged, their latencies, all errors."""
     rows = []
     for each in measured.configurations(run):
-        interval, histogram = each.orders_per_s.interval, measured.latency(run, each)
+        interval, (p50, p99) = each.orders_per_s.interval, _quantiles_ms(run, each)
         rows.append({
             **each.parameters,
             "gateways": gateways_of(run, each.windows[0]),
             "windows": len(each.windows),
             "orders_per_s": round(each.orders_per_s.value, 1),
             "ci95": [round(interval.low, 1), round(interval.high, 1)] if interval else None,
-            "p50_ms": round(histogram.get_value_at_percentile(50) / 1e6, 3),
-            "p99_ms": round(histogram.get_value_at_percentile(99) / 1e6, 3),
+            "p50_ms": None if p50 is None else round(p50, 3),
+            "p99_ms": None if p99 is None else round(p99, 3),
             "errors": sum(each.errors.values()),
             "errors_by_kind": each.errors,
         })  # fmt: skip
@@ -69,6 +69,15 @@ def configurations(run: Run) -> list[dict[str, Any]]:
 
 
 def _rate(run: Run, each: measured.Configuration) -> str:
-    histogram = measured.latency(run, each)
-    p50, p99 = (histogram.get_value_at_percentile(q) / 1e6 for q in (50, 99))
+    p50, p99 = _quantiles_ms(run, each)
+    if p50 is None or p99 is None:
+        return f"{label(each)}: no order was answered"
     return f"{label(each)}: {each.orders_per_s.value:,.0f} orders/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+
+
+def _quantiles_ms(run: Run, each: measured.Configuration) -> tuple[float, float] | tuple[None, None]:
+    """p50 and p99; what was never answered has none."""
+    histogram = measured.latency(run, each)
+    if not histogram.get_total_count():
+        return None, None
+    return histogram.get_value_at_percentile(50) / 1e6, histogram.get_value_at_percentile(99) / 1e6

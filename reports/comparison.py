@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,22 @@ def write(runs: Sequence[Run], page: Path) -> Path:
     return page
 
 
+def _marks() -> Iterator[str]:
+    """A to Z, then AA and on without end."""
+    for length in itertools.count(1):
+        yield from map("".join, itertools.product(string.ascii_uppercase, repeat=length))
+
+
 def comparison(runs: Sequence[Run]) -> dict[str, Any]:
     """Plain data of the page, and its chart."""
-    told = [(mark, content(run, verdict(run))) for mark, run in zip(string.ascii_uppercase, runs, strict=False)]
+    told = [(mark, content(run, verdict(run))) for mark, run in zip(_marks(), runs, strict=False)]
     rows = [{**row, "mark": mark, "ratio": None} for mark, one in told for row in one["configurations"]]
     first = {row["label"]: row["orders_per_s"]["value"] for row in rows if row["mark"] == told[0][0]}
     for row in rows:
         base = first.get(row["label"])
         row["ratio"] = row["orders_per_s"]["value"] / base if base else None
     order = list(dict.fromkeys(row["label"] for row in rows))
-    rows.sort(key=lambda row: (order.index(row["label"]), row["mark"]))
+    rows.sort(key=lambda row: order.index(row["label"]))
     best = max(rows, key=lambda row: row["orders_per_s"]["value"])
     return {
         "runs": [

@@ -53,6 +53,7 @@ def _derived(content: Mapping[str, Any]) -> dict[str, Any]:
     by_window = content["reconciliation"].get("windows", {})
     return {
         "title": title(content),
+        "load": _load(rows),
         "tone": TONES.get(content["verdict"]["status"], "warn") if content["valid"] else "bad",
         "method": next(
             (row["orders_per_s"]["method"] for row in rows if row["orders_per_s"]["method"]), "none: too short"
@@ -74,6 +75,22 @@ def _derived(content: Mapping[str, Any]) -> dict[str, Any]:
         "differences": [line for row in by_window.values() for line in row.get("differences", [])],
         "campaign_yaml": yaml.safe_dump(content["run"]["campaign"], sort_keys=False, allow_unicode=True),
     }
+
+
+def _load(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Of all configurations; what differs between them from the least to the most."""
+    said = f"closed loop, {_range(rows, 'users')} users, think time {_range(rows, 'think_time_s', 1e3)} ms"
+    if all(row["rate_per_s"] is not None for row in rows):
+        said = f"open loop, {_range(rows, 'rate_per_s')} requests/s"
+    repetitions = _range(rows, "repetitions")
+    times = f"{repetitions} repetition{'s' if repetitions != '1' else ''}"
+    each = [{"s": row["measured_s"] / row["repetitions"]} for row in rows]
+    return f"{said}; {times} of {_range(each, 's')} s measured"
+
+
+def _range(rows: Sequence[Mapping[str, Any]], name: str, factor: float = 1.0) -> str:
+    values = [factor * row[name] for row in rows]
+    return " to ".join(dict.fromkeys(_number(value) for value in (min(values), max(values))))
 
 
 def _watching(row: Mapping[str, Any]) -> float:

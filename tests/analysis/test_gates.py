@@ -66,12 +66,24 @@ def test_junit_xml_holds_passed_and_missed_gates(tmp_path: Path) -> None:
     (suite,) = JUnitXml.fromfile(str(found.path.with_name(f"{found.id}.report") / "gates.xml"))
     results = {case.name: [type(result) for result in case.result] for case in suite}
     assert results["p99_ms gateways=1"] == [Failure]
-    assert results["orders_per_s gateways=1"] == results["valid run"] == []
-    assert (suite.tests, suite.failures) == (5, 1)
+    assert results["orders_per_s gateways=1"] == results["valid run"] == results["complete"] == []
+    assert (suite.tests, suite.failures) == (6, 1)
 
 
 def test_an_invalid_run_is_an_error_in_junit_xml_and_its_gates_say_nothing(tmp_path: Path) -> None:
     found = run(tmp_path, GATES, reasons=[Invalidity("gateways=1/1", "machine", "stolen")])
     write(found.path)
     (suite,) = JUnitXml.fromfile(str(found.path.with_name(f"{found.id}.report") / "gates.xml"))
-    assert [[type(result) for result in case.result] for case in suite] == [[Error]]
+    assert [[type(result) for result in case.result] for case in suite] == [[Error], [], []]
+
+
+def test_an_aborted_run_and_a_broken_promise_are_red_in_junit_xml_though_no_gate_asks(tmp_path: Path) -> None:
+    found = run(tmp_path, {}, status="aborted", reconciliation={"lost": 2, "acknowledged": 200})
+    write(found.path)
+    (suite,) = JUnitXml.fromfile(str(found.path.with_name(f"{found.id}.report") / "gates.xml"))
+    results = {case.name: [(type(result), result.message) for result in case.result] for case in suite}
+    assert results == {
+        "valid run": [],
+        "complete": [(Error, "the run was aborted")],
+        "reconciled": [(Failure, "2 lost of 200 acknowledged")],
+    }

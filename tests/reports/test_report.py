@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from analysis.bottleneck import verdict
 from loadgen.manifest import sha256_of
 from loadgen.record import Invalidity, Run
 from reports.closing import closing_lines, configurations
+from reports.content import content
+from reports.html import render
 from reports.report import write
 from tests.analysis.runs import gateway_bound
 from tests.loadgen import synthetic
@@ -146,6 +149,21 @@ def test_a_run_without_something_is_reported_without_it(tmp_path: Path, run_of: 
     shown = page(Run.open(write_run(tmp_path, **run_of)))
     assert absent not in shown.text
     assert shown.faults == []
+
+
+def test_what_was_never_answered_has_no_latency(tmp_path: Path) -> None:
+    run = Run.open(write_run(tmp_path, {1: 0, 2: 10}, errors={"refused": 9}))
+    assert [row["p99_ms"] is None for row in configurations(run)] == [True, False]
+    assert closing_lines(run, verdict(run), Path("r"))[1].startswith("1 gateway: no order was answered | 2 gateways: ")
+
+
+def test_the_load_is_told_of_all_configurations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep of the rate."""
+    run = Run.open(write_run(tmp_path, {450: 20, 2000: 20}, swept="load.arrivals.rate_per_s", planned_per_s=1.0))
+    swept = [replace(each, rate_per_s=each.parameters["load.arrivals.rate_per_s"]) for each in run.windows]
+    monkeypatch.setitem(run.__dict__, "windows", tuple(swept))
+    shown = Page(render(content(run, verdict(run))))
+    assert "open loop, 450 to 2,000 requests/s; 1 repetition of 10 s measured" in shown.text
 
 
 def test_the_figures_for_programs_are_those_of_the_report(standard: Run) -> None:
