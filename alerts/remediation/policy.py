@@ -1,6 +1,8 @@
 """What a remediation may do, and how often: a closed list, each trouble once, and no more than a few in a while. Pure.
 
-The list is short on purpose. Nothing here lifts a limit: under overload that feeds it.
+The list is short on purpose. No throttle is ever lifted: under overload that feeds it. A gateway that is full is given
+more CPU, and so more comes to what is behind it; that is bounded: twice what it has, a core at most, and no more orders
+than the throttle before it admits.
 """
 
 from __future__ import annotations
@@ -10,26 +12,26 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 RATE_MAX, RATE_WINDOW_S = 5, 300.0
-SCALED_TO_CORES = 1.0
+CORES_MAX = 1.0
+"""A gateway is one event loop: with more than a core it cannot do more."""
 REMEMBERED_MAX = 10_000
 
 
 class Action(StrEnum):
     RESTART = "restart"  # a gateway
     TIGHTEN = "tighten_throttle"
-    SCALE = "scale"  # a component's CPU quota
+    SCALE = "scale"  # a gateway's CPU quota
 
 
 TARGETS: dict[Action, tuple[str, ...]] = {
     Action.RESTART: ("gateway-",),
     Action.TIGHTEN: ("haproxy",),
-    Action.SCALE: ("gateway-", "settler", "haproxy"),
+    Action.SCALE: ("gateway-",),
 }
 """Action → how the names of its targets begin. Neither the engine nor a ledger is touched by a machine."""
 
 REMEDIES: dict[str, Action] = {
     "GatewayHung": Action.RESTART,
-    "EventLoopLag": Action.RESTART,
     "AckLatencyBurn": Action.TIGHTEN,
     "GatewaySaturated": Action.SCALE,
 }
@@ -45,6 +47,11 @@ LEAST_SHARE = 0.2
 def tightened(now_per_s: int, topology_per_s: int) -> int:
     """Half of what is admitted now, and no less than a share of what the topology admits."""
     return max(now_per_s // 2, round(topology_per_s * LEAST_SHARE))
+
+
+def scaled(now_cores: float) -> float:
+    """Twice what it has now, and no more than `CORES_MAX`."""
+    return min(2 * now_cores, CORES_MAX)
 
 
 class Verdict(StrEnum):

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from alerts.remediation.policy import SCALED_TO_CORES, Action, Guard, Verdict, Wanted, tightened
+from alerts.remediation.policy import CORES_MAX, Action, Guard, Verdict, Wanted, scaled, tightened
 from deploy.cluster import Cluster, ClusterError
 
 PATH = "/actions"
@@ -80,9 +80,21 @@ def on_cluster(directory: Path) -> Do:
         if wanted.action == Action.RESTART:
             cluster.restart(wanted.target)
         elif wanted.action == Action.SCALE:
-            cluster.set_cpu_quota(wanted.target, SCALED_TO_CORES)
+            scale(cluster, wanted.target)
         else:
             now_per_s = cluster.throttle_per_s
             cluster.set_throttle(tightened(now_per_s, cluster.topology.limits.total_per_s or now_per_s))
 
     return do
+
+
+def scale(cluster: Cluster, part: str) -> None:
+    """Raises ClusterError where the part has no quota, or as much as a machine may give it: a person has to look."""
+    now_cores = {status.name: status.cpu_quota_cores for status in cluster.parts()}.get(part)
+    if now_cores is None:
+        raise ClusterError(f"{part} has no CPU quota that could be raised; look at lab status")
+    if now_cores >= CORES_MAX:
+        raise ClusterError(
+            f"{part} has {now_cores:g} cores, a machine gives it no more than {CORES_MAX:g}; add another"
+        )
+    cluster.set_cpu_quota(part, scaled(now_cores))

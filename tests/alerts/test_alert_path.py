@@ -151,7 +151,7 @@ def test_a_remediation_that_fails_is_paged_over_the_second_channel_by_itself(
 ) -> None:
     stand.kill("subscribers")
     stand.start_subscribers()
-    alertmanager.post({"alertname": "EventLoopLag", "severity": "page", "instance": "gateway-1"})
+    alertmanager.post({"alertname": "GatewaySaturated", "severity": "page", "instance": "gateway-1"})
 
     def told() -> list[str]:
         events = [json.loads(text) for text in paged(stand)]

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import jsonschema_rs
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from alerts.remediation.policy import Guard, Verdict, Wanted, tightened
-from alerts.remediation.service import PATH, Actions
+from alerts.remediation.policy import REMEDIES, Guard, Verdict, Wanted, tightened
+from alerts.remediation.service import PATH, Actions, scale
 from alerts.subscribers import pagerduty, slack
 from alerts.subscribers.inbox import Inbox
 from alerts.subscribers.notice import Alert, Status, alerts_of
 from alerts.subscribers.webhooks import PAGERDUTY_PATH, SLACK_PATH, Webhooks, schema
-from deploy.cluster import ClusterError
+from deploy.cluster import Cluster, ClusterError
+from deploy.local.rules import RULES
 
 TEXT = st.text(max_size=400)
 ALERTS = st.builds(
@@ -88,6 +91,7 @@ def wanted(action: str = "restart", target: str = "gateway-1", fingerprint: str 
         ("restart", "engine"),
         ("restart", "ledger-1"),
         ("scale", "engine"),
+        ("scale", "haproxy"),
         ("drop_tables", "gateway-1"),
         ("restart", ""),
     ],
@@ -129,3 +133,32 @@ async def test_every_request_leaves_a_line_of_audit_with_its_outcome(tmp_path: A
 
 def test_a_throttle_is_halved_each_time_and_never_closed() -> None:
     assert [tightened(now, 500) for now in (500, 250, 125, 100)] == [250, 125, 100, 100]
+
+
+@pytest.mark.parametrize(
+    ("now_cores", "given", "said"),
+    [
+        (0.15, [("gateway-1", 0.3)], ""),
+        (0.7, [("gateway-1", 1.0)], ""),
+        (1.0, [], "gateway-1 has 1 cores, a machine gives it no more than 1"),
+        (2.0, [], "gateway-1 has 2 cores, a machine gives it no more than 1"),
+        (None, [], "gateway-1 has no CPU quota that could be raised"),
+    ],
+)
+def test_a_gateway_is_given_twice_its_cpu_up_to_a_core_and_none_that_it_has_is_taken(
+    now_cores: float | None, given: list[tuple[str, float]], said: str
+) -> None:
+    parts = [SimpleNamespace(name=n, cpu_quota_cores=c) for n, c in (("gateway-1", now_cores), ("engine", 0.25))]
+    got: list[tuple[str, float]] = []
+    cluster = SimpleNamespace(parts=lambda: parts, set_cpu_quota=lambda part, cores: got.append((part, cores)))
+    failed = ""
+    try:
+        scale(cast("Cluster", cluster), "gateway-1")
+    except ClusterError as error:
+        failed = str(error)
+    assert (got, failed.startswith(said), bool(failed)) == (given, True, bool(said))
+
+
+def test_a_machine_acts_on_shipped_rules_that_page_and_on_nothing_else() -> None:
+    rules = {name: yaml.safe_load((RULES / f"{name}.yml").read_text())["groups"][0]["rules"][0] for name in REMEDIES}
+    assert {name: rule["labels"]["severity"] for name, rule in rules.items()} == dict.fromkeys(REMEDIES, "page")
