@@ -13,15 +13,25 @@ from pydantic import Field
 from deploy.cluster import Cluster
 from deploy.faults.fault import Fault
 
-HOG = ("setpriv", "--pdeathsig", "KILL", sys.executable, "-c", "while True: pass")
+BUSY = """
+import sys, time
+share = float(sys.argv[1])
+while True:
+    until_s = time.monotonic() + share / 100
+    while time.monotonic() < until_s:
+        pass
+    time.sleep((1 - share) / 100)
+"""
+HOG = ("setpriv", "--pdeathsig", "KILL", sys.executable, "-c", BUSY)
 """It ends with whoever started it, whatever ends that."""
 
 
 class CpuHog(Fault):
-    """So many processes that do nothing but use CPU: beside the cluster, or a `part`'s own, of its quota."""
+    """So many processes that each use a `share` of a core: beside the cluster, or a `part`'s own, of its quota."""
 
     kind: Literal["cpu_hog"] = "cpu_hog"
     processes: Annotated[int, Field(ge=1, le=64)] = 1
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
     part: str | None = None
 
     @contextmanager
@@ -29,7 +39,7 @@ class CpuHog(Fault):
         hogs: list[subprocess.Popen[bytes]] = []
         try:
             for _ in range(self.processes):
-                hogs.append(subprocess.Popen(HOG))
+                hogs.append(subprocess.Popen((*HOG, str(self.share))))
                 if self.part is not None:
                     cluster.join(self.part, hogs[-1].pid)
             yield

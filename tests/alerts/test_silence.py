@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from alerts.drill import DRILLS, read_drill
-from alerts.silence import Lengths, keep
+from alerts.drilling import predicted_s
+from alerts.silence import Lengths, keep, lasts_s
 
 pytestmark = pytest.mark.slow
 
@@ -19,6 +20,14 @@ def test_near_misses_after_a_soak_in_bursts_are_held_and_wake_none_of_their_own_
     assert (set(kept.told) & set(kept.near_misses), kept.broken) == (set(), ())
 
 
-def test_a_near_miss_is_not_the_fault_itself() -> None:
-    drills = {path.stem: read_drill(path.stem) for path in DRILLS.glob("*.yaml")}
-    assert [name for name, drill in drills.items() if drill.near_miss == drill.fault] == []
+DRILLED = {path.stem: read_drill(path.stem) for path in DRILLS.glob("*.yaml")}
+
+
+def test_a_near_miss_is_no_rules_fault() -> None:
+    faults = {drill.fault for drill in DRILLED.values()}
+    assert [name for name, drill in DRILLED.items() if drill.near_miss in faults] == []
+
+
+def test_a_near_miss_lasts_at_least_as_long_as_its_fault_takes_to_be_told() -> None:
+    assert [name for name, drill in DRILLED.items() if lasts_s(name) < predicted_s(name, drill)] == []
+    assert (lasts_s("CostBudgetBurn"), lasts_s("OrderErrorBurn"), lasts_s("RedisMemory")) == (23.0, 60.0, 8.0)
