@@ -133,7 +133,10 @@ def _asked(campaign: Any) -> Any:
 
 
 def _kind(run: Run) -> str:
-    return f"{run.machine.cores} × {run.machine.model}, kernel {run.machine.kernel}"
+    machine = run.machine
+    return (
+        f"{machine.cores} × {machine.model}, kernel {machine.kernel}, disk {machine.disk}, CPU quotas: {machine.quotas}"
+    )
 
 
 def repeated(run: Run, windows: Sequence[Window]) -> dict[str, list[float]]:

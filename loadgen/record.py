@@ -87,10 +87,17 @@ class Machine:
     fsync_per_s: Mapping[str, float]
     """pg_test_fsync: method → 8 kB writes synced per second. A disk that lies shows as absurdly fast."""
     quotas: str
-    """How CPU quotas are enforced ("cgroup v1"), or why they are not."""
+    """How CPU quotas are enforced ("cgroup v1"), or why they are not ("not applied, ...")."""
 
     def same_kind(self, other: Machine) -> bool:
-        return (self.cores, self.model, self.kernel) == (other.cores, other.model, other.kernel)
+        """Alike in all that figures depend on, and that does not change from hour to hour as the rates of syncs do."""
+        return self._kind == other._kind
+
+    @property
+    def _kind(self) -> tuple[int | str, ...]:
+        """Why quotas are not applied may name a file of that run alone."""
+        applied = "not applied" if self.quotas.startswith("not applied") else self.quotas
+        return self.cores, self.model, self.kernel, self.disk, applied
 
 
 class Run:

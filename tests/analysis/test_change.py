@@ -62,6 +62,11 @@ def test_two_runs_are_compared_by_their_repetitions(tmp_path: Path) -> None:
     ("given", "said"),
     [
         ({"machine": replace(MACHINE, cores=4)}, "4 × Synthetic 1 GHz"),
+        (
+            {"machine": replace(MACHINE, quotas="not applied, a test")},
+            "CPU quotas: cgroup v1, .* CPU quotas: not applied",
+        ),
+        ({"machine": replace(MACHINE, disk="tmpfs on tmpfs")}, "disk synthetic ssd, .* disk tmpfs on tmpfs"),
         ({"status": "aborted"}, "is aborted"),
         ({"repetitions": 5}, "has 5 repetitions; 6 are the least"),
     ],
@@ -80,6 +85,19 @@ def test_two_repetitions_are_compared_only_when_told_and_then_see_little(tmp_pat
     found = {change.measure: change for change in compare(one, other, anyway=True)}
     assert "Welch's t over 2 and 2 repetitions" in found["p99"].interval.method
     assert found["p99"].interval.low < 1 < found["p99"].interval.high
+
+
+def test_quotas_that_are_not_applied_are_alike_whatever_file_said_so(tmp_path: Path) -> None:
+    one, other = (
+        run(tmp_path / name, machine=replace(MACHINE, quotas=f"not applied, cgroup v1 refuses: no (/{name}/trial)"))
+        for name in ("a", "b")
+    )
+    assert unlike(one, other) == []
+
+
+def test_how_fast_the_disk_synced_and_how_much_memory_there_was_make_no_other_machine(tmp_path: Path) -> None:
+    luckier = replace(MACHINE, fsync_per_s={"fdatasync": 300.0}, memory_bytes=2**30)
+    assert unlike(run(tmp_path / "a"), run(tmp_path / "b", machine=luckier)) == []
 
 
 def test_what_older_campaigns_did_not_have_yet_makes_no_difference_where_it_asks_for_nothing(tmp_path: Path) -> None:
