@@ -117,25 +117,32 @@ class Process:
 
     async def _keep(self) -> None:
         """Wait for its death, report it, start it again after a pause; give up on a crash loop."""
+        unstarted = ""
         while True:
             assert self._process is not None
             code = await self._process.wait()
+            end = unstarted or ending(code)
             self.pid = None
             self._deaths_ns.append(time.monotonic_ns())
-            self._tell(EventKind.DIED, ending(code), self.log_end())
+            self._tell(EventKind.DIED, end, self.log_end())
             pause_s = pause_before_restart_s(self.spec.restarts, tuple(self._deaths_ns))
             if pause_s is None:
                 self.state = PartState.GIVEN_UP
                 policy = self.spec.restarts
-                said = f"died more than {policy.restarts_max} times within {policy.within_s:g} s, last: {ending(code)}"
+                said = f"died more than {policy.restarts_max} times within {policy.within_s:g} s, last: {end}"
                 self._tell(EventKind.GIVEN_UP, said, self.log_end())
                 return
             self.state = PartState.RESTARTING
             await asyncio.sleep(pause_s)
             self.restarts += 1
-            with contextlib.suppress(PartFailed):  # then it has died again, which the next turn reports
+            unstarted = ""
+            try:
                 await self._launch()
                 self._tell(EventKind.RESTARTED, f"after a pause of {pause_s:g} s", "")
+            except PartFailed:
+                pass  # it has died again, which the next turn reports
+            except OSError as error:  # a full disk, no memory: counted as one more death
+                unstarted = f"could not be started: {error}"
 
     async def _watch(self) -> None:
         """Say when it lives and does not answer any more, and when it answers again."""

@@ -92,8 +92,9 @@ class Supervisor:
     async def keep_house(self) -> None:
         while True:
             await asyncio.sleep(HOUSEKEEPING_EVERY_S)
-            keep_bounded(self._layout.logs)
-            self.note()
+            for task in (self.note, lambda: keep_bounded(self._layout.logs)):
+                with contextlib.suppress(OSError):  # a full disk, as a rule: the next turn tries again
+                    task()
 
     async def answer(self, request: dict[str, Any], say: Say) -> Any:
         match request["do"]:
@@ -230,9 +231,11 @@ class Supervisor:
         self._generator_pid = pid
 
     def _happened(self, event: ClusterEvent) -> None:
+        """Told by who keeps a part, whom a full disk must not end; the housekeeping notes later what runs."""
         self._events.append(event)
-        print(json.dumps({"ts": event.t_ns, "event": event.kind, **asdict(event)}), file=sys.stderr, flush=True)
-        self.note()
+        with contextlib.suppress(OSError):
+            print(json.dumps({"ts": event.t_ns, "event": event.kind, **asdict(event)}), file=sys.stderr, flush=True)
+            self.note()
 
     def _accounts(self) -> Iterator[Account]:
         for process in tuple(self._fleet.processes.values()):
