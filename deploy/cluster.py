@@ -42,6 +42,10 @@ RENEW_DEADLINE_S = 60.0
 DOWN_DEADLINE_S = 30.0
 SCRAPED_DEADLINE_S = 20.0
 POLL_S = 0.05
+ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
+"""Each scrape is a thread of its own, and glibc gives each the next of 8 arenas a core. What lives long and is now and
+then allocated anew, as Python's table of interned strings, then leaves its old size behind in one after the other, and
+the supervisor grows for hours. Its parts do not inherit this."""
 
 
 class ClusterError(Exception):
@@ -88,6 +92,7 @@ class Cluster:
                 stderr=subprocess.STDOUT,
                 text=True,
                 cwd=ROOT,
+                env=os.environ | ONE_ARENA,
                 pass_fds=(reading,),
                 start_new_session=True,  # Ctrl-C is for the starter alone
             )

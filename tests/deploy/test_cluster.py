@@ -260,6 +260,11 @@ def test_a_foreign_process_placed_in_the_generators_group_is_bounded_and_account
         busy.wait()
 
 
+def test_only_the_supervisor_has_one_arena(cluster: Cluster) -> None:
+    pids = (cluster._supervisor_pid, pid_of(cluster, "gateway-1"), pid_of(cluster, "prometheus"))
+    assert ["MALLOC_ARENA_MAX" in psutil.Process(pid).environ() for pid in pids] == [True, False, False]
+
+
 def test_a_renewal_gives_an_empty_path_of_another_size_and_leaves_telemetry_alone(cluster: Cluster) -> None:
     order(cluster, "before-the-renewal")
     prometheus, journal = pid_of(cluster, "prometheus"), cluster.journal
