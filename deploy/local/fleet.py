@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -57,7 +58,7 @@ class Fleet:
     async def renew(self, site: Site, say: Say) -> None:
         """The order path of another topology, empty. What is beside it goes on, as do servers that stay the same."""
         write_whole(targets_file(site), targets(site))  # first: Prometheus takes seconds to follow
-        self.site = site
+        ended, self.site = self.site, site
         specs = {spec.name: spec for spec in (*order_path(site), *beside_path(site))}
         gone = [process for process in self.processes.values() if not _goes_on(process, specs)]
         await asyncio.gather(*(_end_for_renewal(process) for process in gone))
@@ -65,6 +66,7 @@ class Fleet:
             del self.processes[process.spec.name]
             self._groups.remove(process.spec.cpu_group)  # its next self may be unbounded, and then is in no group
         self._groups.remove(GENERATOR)
+        await asyncio.to_thread(shutil.rmtree, ended.journal, ignore_errors=True)
         self._make_groups()
         disk.mend(specs.values())
         with _failing_as_one():
