@@ -20,10 +20,13 @@ from deploy.faults.disk import parts_of
 from deploy.faults.fault import Fault
 from deploy.faults.network import Latency
 from deploy.faults.slow_sync import SlowSync
+from deploy.local.cpu_groups import PERIOD_US, QUOTA_US_MIN
 from deploy.topology import Topology, without_number
 
 STEP = 1.2
 """By what a capacity grows and shrinks: a fifth more, and as much less as a ratio."""
+CORES_MIN = STEP * QUOTA_US_MIN / PERIOD_US
+"""The kernel takes no quota below a tenth of a core: a fifth less than this cannot be set."""
 LINK_MS_MIN = 5
 """Toxiproxy counts whole milliseconds: a fifth of less than this cannot be set."""
 SECTIONS = {
@@ -200,7 +203,7 @@ def available(topology: Topology, standing: Sequence[Fault]) -> list[Lever]:
     """What can be turned: the quotas of the order path, how many gateways there are and how many connections each
     has, where there are several, and the disks and links that are delayed."""
     quotas = {component: getattr(topology, section).cpu_cores for component, section in SECTIONS.items()}
-    levers: list[Lever] = [Cpu(component, cores) for component, cores in quotas.items() if cores is not None]
+    levers: list[Lever] = [Cpu(component, cores) for component, cores in quotas.items() if cores and cores >= CORES_MIN]
     if topology.gateways.replicas > 1:
         levers.append(Replicas(topology.gateways.replicas))
     if topology.gateways.ledger_pool_size > 1:

@@ -15,6 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 PERIOD_US = 10_000
+QUOTA_US_MIN = 1_000
+"""The kernel refuses less."""
 RT_US_MAX = 9_000
 """Of a period; what is left keeps the machine alive."""
 WEIGHT = 1024

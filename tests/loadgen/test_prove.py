@@ -12,7 +12,8 @@ import pytest
 
 from deploy.cluster import Cluster
 from deploy.faults.slow_sync import SlowSync
-from deploy.levers import Arm, Lever, Replicas, available
+from deploy.levers import Arm, Cpu, Lever, Replicas, available
+from deploy.local.cpu_groups import PERIOD_US, QUOTA_US_MIN
 from deploy.topology import Topology
 from loadgen.campaign import Campaign, CampaignError, Prove
 from loadgen.prove import Interventions, foresee, levers_of, proof_of, schedule, window_to_prove
@@ -84,6 +85,12 @@ def test_levers_are_what_has_a_quota_and_what_is_delayed() -> None:
     topology = Topology.model_validate({"gateways": {"cpu_cores": 0.2}, "ledger": {"shards": 2, "disk_faults": True}})
     levers = available(topology, [SlowSync(part="ledger", delay_ms=10)])
     assert [lever.name for lever in levers] == ["gateway cpu", "ledger pool", "ledger commit"]
+
+
+def test_a_quota_that_the_kernel_would_refuse_to_lower_is_no_lever() -> None:
+    sections = {"gateways": {"cpu_cores": 0.1}, "redis": {"cpu_cores": 0.119}, "haproxy": {"cpu_cores": 0.12}}
+    (lever,) = [lever for lever in available(Topology.model_validate(sections), []) if isinstance(lever, Cpu)]
+    assert (lever.name, round(lever.cores * Arm.LESS.factor * PERIOD_US)) == ("haproxy cpu", QUOTA_US_MIN)
 
 
 def test_a_proof_takes_one_lever_a_capacity_unless_the_campaign_asks_for_another() -> None:
