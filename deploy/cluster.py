@@ -100,7 +100,7 @@ class Cluster:
             os.close(reading)
         cluster = cls(directory, process.pid, lifeline, process)
         try:
-            _wait_until_up(process, topology, say)
+            _wait_until_up(process, topology, say, Layout(directory).log("supervisor"))
         except BaseException:
             with contextlib.suppress(ClusterError):  # the directory is another cluster's, which goes on
                 cluster._let_go()
@@ -317,7 +317,7 @@ def _refuse_faulty(topology: Topology) -> None:
         raise ClusterError("\n".join(f"topology: {fault_text(fault)}" for fault in faults))
 
 
-def _wait_until_up(process: subprocess.Popen[str], topology: Topology, say: Say) -> None:
+def _wait_until_up(process: subprocess.Popen[str], topology: Topology, say: Say, log: Path) -> None:
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):  # it has ended; what it said comes below
         process.stdin.write(topology.model_dump_json())
@@ -326,12 +326,12 @@ def _wait_until_up(process: subprocess.Popen[str], topology: Topology, say: Say)
     watchdog.daemon = True
     watchdog.start()
     try:
-        _read_until_up(process, say)
+        _read_until_up(process, say, log)
     finally:
         watchdog.cancel()
 
 
-def _read_until_up(process: subprocess.Popen[str], say: Say) -> None:
+def _read_until_up(process: subprocess.Popen[str], say: Say, log: Path) -> None:
     assert process.stdout is not None
     unexpected = []
     for line in process.stdout:
@@ -345,7 +345,7 @@ def _read_until_up(process: subprocess.Popen[str], say: Say) -> None:
         if "failed" in told:
             raise ClusterError(told["failed"])
         say(told["said"])
-    raise ClusterError(f"the supervisor ended with exit {process.wait()}\n{''.join(unexpected)}")
+    raise ClusterError(f"the supervisor ended with exit {process.wait()}; see {log}\n{''.join(unexpected)}")
 
 
 def _await_end(pid: int, process: subprocess.Popen[str] | None) -> None:

@@ -139,8 +139,11 @@ class Fleet:
             self._groups.set_quota(path, None)
 
     def _apply_quotas(self) -> None:
+        """Those of the topology, also for a part that goes on and was bounded otherwise meanwhile."""
         for path, bound in self._limits().items():
             self._groups.set_quota(path, bound.cores)
+        for process in self.processes.values():
+            process.cpu_quota_cores = process.spec.limit.cores
 
     def _limits(self) -> dict[str, Limit]:
         topology = self.site.topology

@@ -89,9 +89,12 @@ def _run(site: Site, shard: int, statements: Iterable[sql.SQL | sql.Composed]) -
     deadline did not end that (the suspicion: what closes a socket takes away the watcher of a new one's number).
     """
     dsn = site.secrets.dsn(site.ports[f"ledger-{shard}"], ADMIN, "postgres")
-    with psycopg.connect(dsn, autocommit=True, connect_timeout=CONNECT_DEADLINE_S) as admin:
-        for statement in statements:
-            admin.execute(statement)
+    try:
+        with psycopg.connect(dsn, autocommit=True, connect_timeout=CONNECT_DEADLINE_S) as admin:
+            for statement in statements:
+                admin.execute(statement)
+    except psycopg.Error as error:
+        raise LedgerError(f"ledger-{shard} could not be prepared: {error}") from error
 
 
 async def step(title: str, command: list[str], unprivileged: bool = False) -> None:
@@ -102,8 +105,11 @@ async def step(title: str, command: list[str], unprivileged: bool = False) -> No
             async with asyncio.timeout(STEP_DEADLINE_S):
                 code = await process.wait()
         except TimeoutError as error:
-            process.kill()
             raise LedgerError(f"{title} did not end within {STEP_DEADLINE_S:g} s: {' '.join(command)}") from error
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         if code != 0:
             out.seek(0)
             printed = out.read().decode(errors="replace").strip()

@@ -30,6 +30,7 @@ from deploy.local.control import Say, serve
 from deploy.local.cpu_groups import CpuGroups, Limit, discover
 from deploy.local.fleet import GENERATOR, Fleet
 from deploy.local.front import FrontError
+from deploy.local.launch import start_ticks
 from deploy.local.load_figures import LoadFigures
 from deploy.local.logs import keep_bounded
 from deploy.local.plan_beside import GROUP, lacking, targets
@@ -64,7 +65,7 @@ class Supervisor:
         self._programs = Programs.find()
         self._events: deque[ClusterEvent] = deque(maxlen=EVENTS_MAX)
         self._fleet = Fleet(self._site(topology, 1), groups, self._happened)
-        self._generator_pid: int | None = None
+        self._generator: tuple[int, int | None] | None = None
         self._load = LoadFigures()
         self._changing = asyncio.Lock()
 
@@ -214,10 +215,10 @@ class Supervisor:
 
     def _send_generator(self, signum: int) -> None:
         """No part of the cluster, but it may be struck as one."""
-        if self._generator_pid is None:
+        pids = pids_of(Account(GENERATOR, GENERATOR, GENERATOR, self._generator_pid()), self._groups)
+        if not pids:
             raise Impossible("no generator is at work; start a load first")
-        account = Account(GENERATOR, GENERATOR, GENERATOR, self._generator_pid)
-        for pid in pids_of(account, self._groups):
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):  # it ends in this moment
                 os.kill(pid, signum)
 
@@ -228,7 +229,12 @@ class Supervisor:
     def _place(self, pid: int) -> None:
         for entrance in self._groups.entrances(GENERATOR):
             entrance.write_text(str(pid))
-        self._generator_pid = pid
+        self._generator = pid, start_ticks(pid)
+
+    def _generator_pid(self) -> int | None:
+        """As long as it runs: the machine may have given its pid to another process since."""
+        pid, started = self._generator or (0, None)
+        return pid if started is not None and start_ticks(pid) == started else None
 
     def _happened(self, event: ClusterEvent) -> None:
         """Told by who keeps a part, whom a full disk must not end; the housekeeping notes later what runs."""
@@ -242,7 +248,7 @@ class Supervisor:
             yield account_of(process)
         yield Account("supervisor", "supervisor", OWN_GROUP, os.getpid())
         cores = self._fleet.site.topology.generator.cpu_cores
-        yield Account(GENERATOR, GENERATOR, GENERATOR, self._generator_pid, cores)
+        yield Account(GENERATOR, GENERATOR, GENERATOR, self._generator_pid(), cores)
 
     def _statuses(self) -> Iterator[PartStatus]:
         for process in self._fleet.processes.values():
