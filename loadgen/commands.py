@@ -92,7 +92,9 @@ def bench_loadgen(
 
 
 def bench_stall(
-    duration_s: Annotated[int, typer.Option(min=5, help="How long each is loaded; the stall takes one second.")] = 10,
+    duration_s: Annotated[
+        int, typer.Option(min=5, max=15, help="How long each is loaded; the stall takes one second.")
+    ] = 10,
     with_k6: Annotated[bool, typer.Option("--k6", help="Ask k6 too, built from its Go module first.")] = False,
     image: Annotated[Path | None, typer.Option(help="Draw the curves into this file.")] = None,
     as_json: AsJson = False,

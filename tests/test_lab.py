@@ -34,6 +34,10 @@ def test_a_benchmark_that_is_asked_for_nonsense_says_so_and_is_bad_input() -> No
     assert "id-index" in result.stderr
 
 
+def test_a_stall_that_is_a_smaller_share_than_the_quantiles_see_is_bad_input() -> None:
+    assert lab("bench", "stall", "--duration-s", "20").exit_code == 2
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     shutil.copytree(GOLDEN / "gateway-bound", tmp_path / "run")
