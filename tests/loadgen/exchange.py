@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ class Asked:
     path: str
     key: str
     body: dict[str, object]
+    at_ns: int
+    """Of the wall clock, when all of it had come."""
 
 
 @dataclass(slots=True)
@@ -80,7 +83,7 @@ class Exchange:
         method, path, _ = head.split(" ", 2)
         headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if line)
         body = await reader.readexactly(int(headers.get("content-length", 0)))
-        self.asked.append(Asked(method, path, headers["x-api-key"], json.loads(body or b"{}")))
+        self.asked.append(Asked(method, path, headers["x-api-key"], json.loads(body or b"{}"), time.time_ns()))
         number = len(self.asked)
         how = self.plant(number)
         self.planted[how] += 1

@@ -33,16 +33,16 @@ def test_every_moment_of_the_schedule_becomes_one_request_and_each_second_says_s
 
 def test_a_stall_of_the_server_is_in_the_latency_of_every_request_that_was_due_in_it(tmp_path: Path) -> None:
     with Exchange(lambda number: "stall" if number == 150 else "ok") as server:
-        loaded = load(tmp_path, msgspec.structs.replace(OPEN, port=server.port, timeout_s=5.0, duration_s=2.5))
+        loaded = load(tmp_path, msgspec.structs.replace(OPEN, port=server.port, duration_s=2.5))
     waited_s = np.array([ack["answered_ns"] - ack["intended_ns"] for ack in loaded.acks]) / 1e9  # type: ignore[operator]
     assert loaded.outcomes() == {"ok": 600}
-    assert abs(np.sum(waited_s > 0.5) - 100) < 10
-    assert abs(np.sum(waited_s > 0.25) - 150) < 10
+    assert abs(np.sum(waited_s > 0.5) - 100) < 30
+    assert abs(np.sum(waited_s > 0.25) - 150) < 30
     assert loaded.receipts["late_ns"].max() < 900_000_000
 
 
 def test_requests_that_find_all_places_taken_wait_at_the_systems_cost(tmp_path: Path) -> None:
-    capped = msgspec.structs.replace(OPEN, in_flight_max=4, timeout_s=5.0, duration_s=2.5)
+    capped = msgspec.structs.replace(OPEN, in_flight_max=4, duration_s=2.5)
     with Exchange(lambda number: "stall" if number == 150 else "ok") as server:
         loaded = load(tmp_path, msgspec.structs.replace(capped, port=server.port))
     waited = loaded.receipts["sent_ns"] - loaded.receipts["intended_ns"]
@@ -71,7 +71,7 @@ def test_a_request_without_a_place_until_its_timeout_is_given_up_unsent(tmp_path
 def test_failures_are_told_apart_by_kind_in_the_open_loop_too(tmp_path: Path) -> None:
     kinds = {7: "503", 13: "504", 19: "reset", 25: "silent", 31: "429", 37: "close", 43: "422"}
     with Exchange(lambda number: kinds.get(number, "ok")) as server:
-        loaded = load(tmp_path, msgspec.structs.replace(OPEN, port=server.port))
+        loaded = load(tmp_path, msgspec.structs.replace(OPEN, port=server.port, timeout_s=1.5))
         asked = list(server.asked)
     assert loaded.outcomes() == {
         "http_503": 1, "http_504": 1, "reset": 1, "timeout": 1, "http_429": 1, "http_422": 1, "ok": 394,

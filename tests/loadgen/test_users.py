@@ -22,7 +22,7 @@ from tests.loadgen.exchange import Exchange
 
 BASE = Assignment(
     host="127.0.0.1", port=1, users=4, think_time_s=0.02, arrivals=None, in_flight_max=100, warm_up_s=0.5,
-    duration_s=1.5, timeout_s=0.5, seed=3,
+    duration_s=1.5, timeout_s=5.0, seed=3,
     id_prefix="t-0", trading=(Trading(1, "key-1"), Trading(2, "key-2")), symbols=("AAPL", "IBM"),
     add=0.6, cancel=0.25, take=0.15, receipts="",
 )  # fmt: skip
@@ -108,7 +108,7 @@ def test_think_time_passes_between_an_answer_and_the_next_intended_send(tmp_path
 
 def test_a_stall_of_the_server_costs_each_user_one_long_request(tmp_path: Path) -> None:
     with Exchange(lambda number: "stall" if number == 40 else "ok") as server:
-        loaded = load(tmp_path, msgspec.structs.replace(BASE, port=server.port, timeout_s=5.0, duration_s=2.5))
+        loaded = load(tmp_path, msgspec.structs.replace(BASE, port=server.port, duration_s=2.5))
     long = [ack for ack in loaded.acks if ack["answered_ns"] - ack["intended_ns"] >= 900_000_000]
     assert len(long) == BASE.users
     recorded = [row["count"] for row in loaded.latency if row["measure"] == "latency"]
@@ -120,7 +120,7 @@ def test_a_stall_of_the_server_costs_each_user_one_long_request(tmp_path: Path) 
 def test_failures_are_told_apart_by_kind_and_none_is_sent_again(tmp_path: Path) -> None:
     kinds = {7: "503", 13: "504", 19: "reset", 25: "silent", 31: "429", 37: "close", 43: "422"}
     with Exchange(lambda number: kinds.get(number, "ok")) as server:
-        loaded = load(tmp_path, msgspec.structs.replace(BASE, port=server.port, duration_s=2.5))
+        loaded = load(tmp_path, msgspec.structs.replace(BASE, port=server.port, timeout_s=1.5, duration_s=2.5))
         asked = list(server.asked)
     told = loaded.outcomes()
     assert told == {
