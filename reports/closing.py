@@ -11,6 +11,7 @@ from analysis.bottleneck import Verdict, label
 from analysis.capacity import gateways_of
 from analysis.gates import gates
 from analysis.slo import capacities
+from analysis.spike import Spike, spikes
 from loadgen.record import Run
 from reports.html import COLUMNS, reconciled
 
@@ -23,11 +24,17 @@ def closing_lines(run: Run, verdict: Verdict, report_path: Path) -> list[str]:
     return [
         verdict.sentence,
         *(f"Gate missed: {gate.name} {gate.configuration}: {gate.said}" for gate in missed),
+        *(_spike(each) for each in spikes(run)),
         *([] if capacities(run) else [" | ".join(_rate(run, each) for each in measured.configurations(run))]),
         f"{_deaths(run)}{headline}: {detail}.",
         f"Report: {report_path}",
         f"Next: {verdict.next}",
     ]
+
+
+def _spike(spike: Spike) -> str:
+    each = ", ".join("not while measured" if d.gone_s is None else f"{d.gone_s:.2f} s" for d in spike.drains)
+    return f"Queue of the spike gone after its end ({label(spike.configuration)}): {each}"
 
 
 def _deaths(run: Run) -> str:
@@ -43,6 +50,10 @@ def document(run: Run, verdict: Verdict) -> dict[str, Any]:
         "reasons": [f"{reason.window}: {reason.sentence}" for reason in run.reasons],
         "status": run.status,
         "configurations": configurations(run),
+        "spikes": [
+            {"configuration": each.configuration.name, "gone_s": [drain.gone_s for drain in each.drains]}
+            for each in spikes(run)
+        ],
         "reconciliation": {name: run.reconciliation[name] for name in COLUMNS if name in run.reconciliation},
         "gates": [asdict(gate) for gate in gates(run)] if run.valid else [],
         "verdict": {"limit": verdict.limit, "status": str(verdict.status), "sentence": verdict.sentence},

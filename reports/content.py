@@ -19,6 +19,7 @@ from analysis.demand import bounds_of, modelled_per_s
 from analysis.finding import Figure
 from analysis.measured import Configuration
 from analysis.residence import residence_of
+from analysis.spike import Spike, spikes
 from loadgen.record import Run, Window
 from reports.incidents import ALERT_KINDS, incidents
 from reports.market import market
@@ -55,6 +56,7 @@ def content(run: Run, verdict: Verdict) -> dict[str, Any]:
         "gates": [asdict(gate) for gate in gates.gates(run)] if run.valid else [],
         "search": _search(run),
         "market": market(run, configurations),
+        "spikes": [_spike(each) for each in spikes(run)],
         "reconciliation": run.reconciliation,
         "seed_document": _beside_the_seed(rows),
         "timeline": _timeline(run),
@@ -205,6 +207,17 @@ def _search(run: Run) -> dict[str, Any] | None:
             for each in found
         ],
         "demand": [{"up_to_per_s": rate, "resources": dict(resources)} for rate, resources in slo.demand(found)],
+    }
+
+
+def _spike(spike: Spike) -> dict[str, Any]:
+    return {
+        "configuration": spike.configuration.name,
+        "gone_s": _figure(spike.gone) if spike.gone else None,
+        "repetitions": [
+            {**asdict(each), "longest_ms": each.longest_ms if np.isfinite(each.longest_ms) else None}
+            for each in spike.drains
+        ],
     }
 
 
