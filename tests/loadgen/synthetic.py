@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -151,12 +152,11 @@ def _acks(
 
 
 def _latency(window: Window, acks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    histograms: dict[tuple[int, str, str], Any] = {}
+    histograms: defaultdict[tuple[int, str, str], Any] = defaultdict(new_histogram)
     for ack in acks:
         second = (ack["intended_ns"] - window.measured_from_ns) // 10**9
         for measure, since in (("latency", "intended_ns"), ("service", "sent_ns")):
-            histogram = histograms.setdefault((second, ack["outcome"], measure), new_histogram())
-            histogram.record_value(ack["answered_ns"] - ack[since])
+            histograms[second, ack["outcome"], measure].record_value(ack["answered_ns"] - ack[since])
     return [
         {"window": window.name, "interval_start_ns": window.measured_from_ns + second * 10**9,
          "endpoint": "POST /v1/orders", "outcome": outcome, "measure": measure,
