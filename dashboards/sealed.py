@@ -127,13 +127,12 @@ def prometheus_of(run: Run) -> Iterator[str]:
 
 def write_openmetrics(run: Run, file: TextIO) -> None:
     """Samples of a series in the order of time, as promtool wants them."""
-    table = pq.read_table(
-        run.path / "series.parquet", columns=["metric", "component", "instance", "labels", "t_ns", "value"]
-    )
-    table = table.sort_by([(name, "ascending") for name in ("metric", "component", "instance", "labels", "t_ns")])
-    for batch in table.to_batches(BATCH_ROWS):
-        columns = (batch.column(name).to_pylist() for name in table.column_names)
-        for metric, component, instance, labels, t_ns, value in zip(*columns, strict=True):
+    names = ["metric", "component", "instance", "labels"]
+    table = pq.read_table(run.path / "series.parquet", columns=[*names, "t_ns", "value"], read_dictionary=names)
+    rows = table.to_pandas(self_destruct=True).sort_values([*names, "t_ns"])  # an hour has 17 million
+    for start in range(0, len(rows), BATCH_ROWS):
+        batch = rows.iloc[start : start + BATCH_ROWS].itertuples(index=False, name=None)
+        for metric, component, instance, labels, t_ns, value in batch:
             text = _labels(component, instance, labels)
             file.write(f"{metric}{{{text}}} {_number(value)} {t_ns / 1e9:.3f}\n")
     file.write("# EOF\n")
