@@ -11,10 +11,14 @@ import pytest
 from loadgen.arrivals import parsed, rate_per_s, schedule
 from loadgen.assignment import Second
 from loadgen.recording import RecordingError, Type, read
-from tests.loadgen.exchange import Exchange
+from target_system.orders import cancel_identity
+from tests.loadgen.exchange import Asked, Exchange
 from tests.loadgen.test_open_loop import OPEN
 from tests.loadgen.test_users import load
 
+REPLAYED = msgspec.structs.replace(OPEN, warm_up_s=0.0, timeout_s=10.0)
+SPEED = 0.55
+"""At which an order of `GOOD` has 0.7 s to be answered before its cancel, and all is sent within the window."""
 GOOD = """\
 34200.000,1,11,5,1000100,1
 34200.100,1,12,7,1000300,-1
@@ -82,25 +86,33 @@ def test_the_rate_is_that_of_the_measured_part_alone(tmp_path: Path) -> None:
 
 
 def test_it_sends_the_recorded_orders_in_their_time_and_cancels_them_by_our_names(tmp_path: Path) -> None:
-    file = str(written(tmp_path, GOOD))
-    replayed = msgspec.structs.replace(OPEN, arrivals={"kind": "replay", "file": file}, warm_up_s=0.0)
+    kind = {"kind": "replay", "file": str(written(tmp_path, GOOD)), "speed": SPEED}
+    replayed = msgspec.structs.replace(REPLAYED, arrivals=kind, duration_s=2.0)
     with Exchange() as server:
         loaded = load(tmp_path, msgspec.structs.replace(replayed, port=server.port))
-        asked = list(server.asked)
+        asked = {name_of(one): one for one in server.asked}
+        arrived = list(asked)
     assert loaded.outcomes() == {"ok": 5}
-    assert [(one.method, one.body.get("side"), one.body.get("quantity_lots")) for one in asked] == [
+    acks = sorted(loaded.acks, key=lambda ack: int(str(ack["intended_ns"])))
+    in_time = [asked[str(ack["client_order_id"])] for ack in acks]
+    assert [(one.method, one.body.get("side"), one.body.get("quantity_lots")) for one in in_time] == [
         ("POST", "buy", 5), ("POST", "sell", 7), ("DELETE", None, None), ("POST", "buy", 7), ("POST", "buy", 3),
     ]  # fmt: skip
-    assert asked[2].path == "/v1/orders/1"
-    assert asked[2].key == asked[0].key
-    assert asked[3].key != asked[1].key
+    assert in_time[2].path == f"/v1/orders/{arrived.index(name_of(in_time[0])) + 1}"
+    assert in_time[2].key == in_time[0].key
+    assert in_time[3].key != in_time[1].key
     gaps = np.diff(np.sort(loaded.receipts["intended_ns"])) / 1e9
-    assert gaps == pytest.approx([0.1, 0.4, 0.1, 0.4], abs=1e-6)
+    assert gaps * SPEED == pytest.approx([0.1, 0.4, 0.1, 0.4], abs=1e-6)
+
+
+def name_of(asked: Asked) -> str:
+    """The client order id; of a cancel the one that the ledger gives it."""
+    return str(asked.body.get("client_order_id") or cancel_identity(int(asked.path.rpartition("/")[2])))
 
 
 def test_a_cancel_that_is_due_before_its_orders_answer_is_noted_as_unplayable(tmp_path: Path) -> None:
     file = str(written(tmp_path, "1.0,1,11,5,1000100,1\n1.0,3,11,5,1000100,1\n"))
-    replayed = msgspec.structs.replace(OPEN, arrivals={"kind": "replay", "file": file}, warm_up_s=0.0)
+    replayed = msgspec.structs.replace(REPLAYED, arrivals={"kind": "replay", "file": file})
     with Exchange() as server:
         loaded = load(tmp_path, msgspec.structs.replace(replayed, port=server.port))
     assert loaded.outcomes() == {"ok": 1, "unplayable": 1}
