@@ -28,14 +28,19 @@ def test_an_alert_restarts_a_hung_gateway_through_sns_and_lambda_and_leaves_its_
         )
         urllib.request.urlopen(request, timeout=5).close()
 
-        def remedied() -> bool:
+        def told() -> bool:
             receipts = fetch(f"http://{cluster.address('subscribers')}/receipts")
             return {"http", "sqs", "lambda"} <= {receipt["channel"] for receipt in receipts}
 
-        until(remedied, "the page at HTTP, SQS and Lambda")
-        after = next(part for part in cluster.parts() if part.name == "gateway-1")
-        assert (after.state, after.pid == before) == ("up", False)
-        audit = [json.loads(line) for line in (cluster.logs / "remediation_audit.jsonl").read_text().splitlines()]
+        def restarted() -> bool:
+            after = next(part for part in cluster.parts() if part.name == "gateway-1")
+            return (after.state, after.pid == before) == ("up", False)
+
+        until(told, "the page at HTTP, SQS and Lambda")
+        until(restarted, "another gateway is up")
+        file = cluster.logs / "remediation_audit.jsonl"
+        until(lambda: file.exists() and file.read_text().endswith("\n"), "the audit of it")
+        audit = [json.loads(line) for line in file.read_text().splitlines()]
         assert [(line["action"], line["target"], line["outcome"]) for line in audit] == [
             ("restart", "gateway-1", "done")
         ]
