@@ -160,11 +160,11 @@ def test_who_does_not_read_is_cut_off_with_the_reason_while_another_gets_everyth
     with following(engine) as reader:
         sent = 0
         while not cut_off(engine):
-            trade_at_random(engine, sent, sent + 1, 2_000, per_message=64)
-            sent += 2_000
+            trade_at_random(engine, sent, sent + 1, 500, per_message=64)
+            sent += 500
             assert sent < 400_000, "nobody was cut off"
-        last = engine.status().last_sequence
-        wait_until(lambda: reader.sees(last), f"everything up to {last}")
+            last = engine.status().last_sequence
+            wait_until(lambda last=last: reader.sees(last), f"everything up to {last}")
         assert_same_books(engine, reader.books)
         assert reader.ended is None
     with pytest.raises(grpc.RpcError) as cut:
