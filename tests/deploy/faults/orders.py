@@ -14,6 +14,8 @@ from deploy.cluster import Cluster, PartState
 
 QUICK_S = 5.0
 numbers = count(1)
+http = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
+"""One, for it takes long to make; no connection is kept, for the faults break them."""
 
 
 def order(
@@ -27,8 +29,13 @@ def order(
     }  # fmt: skip
     with suppress(httpx.TransportError):
         url = f"http://{cluster.address(part)}/v1/orders"
-        return httpx.post(url, json=body, headers={"X-API-Key": keys[str(account)]}, timeout=timeout_s)
+        return http.post(url, json=body, headers={"X-API-Key": keys[str(account)]}, timeout=timeout_s)
     return None
+
+
+def name_of(answer: httpx.Response) -> str:
+    """The client order id of the order that was answered so."""
+    return str(json.loads(answer.request.content)["client_order_id"])
 
 
 def takes_orders(cluster: Cluster, part: str = "haproxy") -> bool:

@@ -27,7 +27,7 @@ from deploy.faults.wrong_redis import CrossedBook, WrongPosition
 from tests.deploy.faults.orders import (
     a_trade,
     fastest_ms,
-    numbers,
+    name_of,
     order,
     says,
     takes_orders,
@@ -57,8 +57,8 @@ def test_what_makes_orders_slow_does_so_until_it_is_reverted(cluster: Cluster, f
 
 
 def test_a_slow_way_to_redis_delays_an_answer_no_longer_than_its_deadline(cluster: Cluster) -> None:
-    with inflicted(cluster, Latency(link="gateway-redis", latency_ms=2_000)):
-        assert 90 <= fastest_ms(cluster, tries=1) < 2_000
+    with inflicted(cluster, Latency(link="gateway-redis", latency_ms=4_000)):
+        assert 90 <= fastest_ms(cluster, tries=1) < 4_000
 
 
 def test_a_link_of_little_bandwidth_makes_an_answer_slow(cluster: Cluster) -> None:
@@ -80,19 +80,17 @@ def test_an_order_whose_fate_the_ledger_does_not_tell_is_in_doubt(cluster: Clust
 
 
 def test_a_reset_between_commit_and_answer_does_the_work_once(cluster: Cluster) -> None:
-    with psycopg.connect(cluster.secrets.ledger_dsns[0], autocommit=True) as session:
-        before = rows(session)
-        with inflicted(cluster, Reset(link="gateway-ledger")):
-            answer = order(cluster)
-            assert answer is not None
-            assert answer.status_code != 201
-            until(lambda: rows(session) == before + 1, "it was committed all the same")
+    with inflicted(cluster, Reset(link="gateway-ledger")):
+        answer = order(cluster)
+        assert answer is not None
+        assert answer.status_code != 201
+        until(lambda: times_recorded(cluster, name_of(answer)) == 1, "it was committed all the same")
 
 
-def rows(session: psycopg.Connection[tuple[int]]) -> int:
-    found = session.execute("SELECT count(*) FROM commands").fetchone()
-    assert found is not None
-    return found[0]
+def times_recorded(cluster: Cluster, client_order_id: str) -> int:
+    with psycopg.connect(cluster.secrets.ledger_dsns[0]) as session:
+        sql = "SELECT FROM commands WHERE client_order_id = %s"
+        return session.execute(sql, [client_order_id]).rowcount
 
 
 def test_idle_connections_are_there_until_it_is_reverted(cluster: Cluster) -> None:
@@ -122,7 +120,7 @@ def test_redis_with_too_little_memory_refuses_writes_and_orders_are_taken_all_th
         with inflicted(cluster, RedisMemory(max_kb=100)):
             with pytest.raises(redis.OutOfMemoryError):
                 client.set("probe", "1")
-            assert takes_orders(cluster)
+            until(lambda: takes_orders(cluster), "orders are taken")
         assert client.config_get("maxmemory") == before
 
 
@@ -131,10 +129,8 @@ def test_a_ledger_that_refuses_rows_leaves_orders_in_doubt_and_the_settler_close
         answer = order(cluster)
         assert answer is not None
         assert answer.status_code == 504
-    assert takes_orders(cluster)
-    with psycopg.connect(cluster.secrets.ledger_dsns[0], autocommit=True) as session:
-        doubtful = f"f{next(numbers) - 2}"
-        until(lambda: session.execute("SELECT 1 FROM commands WHERE client_order_id = %s", [doubtful]).fetchone(), "it")
+    until(lambda: takes_orders(cluster), "orders are taken")
+    until(lambda: times_recorded(cluster, name_of(answer)) == 1, "the order in doubt is recorded")
 
 
 @pytest.mark.parametrize(
@@ -181,10 +177,17 @@ def test_trades_that_the_stream_skipped_are_in_the_history_all_the_same(cluster:
     def complete() -> float:
         return says(cluster, "history", "history_complete_trade_id")
 
+    def was_skipped() -> bool:
+        """Not if it came to the stream after the history was moved on."""
+        gaps, before = says(cluster, "history", "history_gaps_total"), complete()
+        trading = threading.Timer(0.1, a_trade, (cluster,))
+        trading.start()
+        with inflicted(cluster, SkippedTrades(stop_s=1.0)):
+            trading.join()
+            a_trade(cluster)
+        until(lambda: complete() >= before + 2, "the skipped one is written, and the one behind it")
+        return says(cluster, "history", "history_gaps_total") > gaps
+
     a_trade(cluster)
-    before, trading = until(complete, "the first is written"), threading.Timer(0.1, a_trade, (cluster,))
-    trading.start()
-    with inflicted(cluster, SkippedTrades(stop_s=1.0)):
-        trading.join()
-        a_trade(cluster)
-    until(lambda: complete() >= before + 2, "the skipped one is written, and the one behind it")
+    until(complete, "the first is written")
+    until(was_skipped, "a trade that the stream skipped")
