@@ -13,6 +13,7 @@ import urllib.parse
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -23,7 +24,7 @@ import redis
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from deploy.cluster import Cluster, ClusterError, EventKind, PartState
+from deploy.cluster import Cluster, ClusterError, ClusterEvent, EventKind, PartState
 from deploy.topology import Topology
 from loadgen.bench import detection
 from loadgen.campaign import Campaign
@@ -172,11 +173,18 @@ def test_every_declared_signal_arrives_under_load_with_its_labels(cluster: Clust
         found, ended_s = arrived(), time.time()
     acks = acknowledgements("matrix", "matrix", read_receipts(tmp_path / "receipts"))
     from_ns, until_ns = int((ended_s - 2) * 1e9), int(ended_s * 1e9)
-    spans = file.rows("matrix", from_ns, until_ns)
-    said = log_lines(f"http://{cluster.address('loki')}", "matrix", {s["trace_id"] for s in spans}, from_ns, until_ns)
-    whole = with_front(with_clients(spans, acks), said)
-    found = replace(found, spans=frozenset((span["name"], span["component"]) for span in whole))
+    loki, spans = f"http://{cluster.address('loki')}", list[dict[str, Any]]()
+
+    def whole() -> matrix.Arrived:
+        spans.extend(file.rows("matrix", from_ns, until_ns))
+        said = log_lines(loki, "matrix", {span["trace_id"] for span in spans}, from_ns, until_ns)
+        seen = with_front(with_clients(spans, acks), said)
+        return replace(found, spans=frozenset((span["name"], span["component"]) for span in seen))
+
     declared = metrics, events, list(signals.SPANS.values())
+    with contextlib.suppress(AssertionError):
+        until(lambda: not matrix.lacking(whole(), *declared), "every span")
+    found = whole()
     assert matrix.lacking(found, *declared) == []
     for planted in planted_gaps(found):
         assert len(matrix.lacking(planted, *declared)) == 1
@@ -197,12 +205,15 @@ def test_a_gateway_that_becomes_slow_is_seen_in_prometheus(cluster: Cluster, tmp
 
 def test_every_series_says_which_component_and_instance_it_is_of(cluster: Cluster) -> None:
     cluster.await_scraped()
-    until(lambda: len(query(cluster, "cluster_cpu_seconds_total")) > 10, "the supervisor is scraped")
-    instances = {series["instance"] for series in query(cluster, "cluster_cpu_seconds_total")}
-    assert instances == {part.name for part in cluster.parts()} | {"supervisor", "generator"}
+
+    def instances(metric: str) -> set[str]:
+        return {series["instance"] for series in query(cluster, metric)}
+
+    accounted = {part.name for part in cluster.parts()} | {"supervisor", "generator"}
+    until(lambda: instances("cluster_cpu_seconds_total") == accounted, "the supervisor is scraped")
     assert {"component", "instance"} <= set.intersection(*(set(series) for series in query(cluster, "up")))
-    threads = until(lambda: query(cluster, "namedprocess_namegroup_num_threads"), "the process exporter is scraped")
-    assert {"gateway-1", "ledger-1", "engine"} <= {series["instance"] for series in threads}
+    watched = {"gateway-1", "ledger-1", "engine"}
+    until(lambda: watched <= instances("namedprocess_namegroup_num_threads"), "the process exporter is scraped")
 
 
 def test_log_lines_are_found_in_loki_by_component(cluster: Cluster) -> None:
@@ -239,9 +250,13 @@ def test_a_slow_stage_in_prometheus_leads_to_its_trace_by_an_exemplar(cluster: C
 def test_a_killed_gateway_is_restarted_and_reported_with_the_end_of_its_log(cluster: Cluster) -> None:
     since_ns, killed = time.time_ns(), pid_of(cluster, "gateway-1")
     cluster.signal("gateway-1", signal.SIGKILL)
-    until(lambda: [e for e in cluster.events(since_ns) if e.kind is EventKind.RESTARTED], "it is restarted")
-    died, restarted = cluster.events(since_ns)
-    assert (died.part, died.kind, died.said) == ("gateway-1", EventKind.DIED, "killed by SIGKILL")
+
+    def told() -> list[ClusterEvent]:
+        return [event for event in cluster.events(since_ns) if event.part == "gateway-1"]
+
+    until(lambda: [event for event in told() if event.kind is EventKind.RESTARTED], "it is restarted")
+    died, restarted = told()
+    assert (died.kind, died.said) == (EventKind.DIED, "killed by SIGKILL")
     assert '"instance":"gateway-1"' in died.log_end
     assert restarted.said == "after a pause of 0.2 s"
     assert pid_of(cluster, "gateway-1") not in (None, killed)
@@ -276,8 +291,9 @@ def test_a_renewal_gives_an_empty_path_of_another_size_and_leaves_telemetry_alon
     assert pid_of(cluster, "prometheus") == prometheus
     assert order(cluster, "before-the-renewal").json()["sequence"] == 1
     cluster.await_scraped()
-    up = until(lambda: query(cluster, 'up{component="gateway"} == 1'), "gateways are scraped")
-    assert {series["instance"] for series in up} == {"gateway-1", "gateway-2", "gateway-3"}
+    gateways = {"gateway-1", "gateway-2", "gateway-3"}
+    scraped = 'up{component="gateway"} == 1'
+    until(lambda: {series["instance"] for series in query(cluster, scraped)} == gateways, "the three are scraped")
     cluster.renew(TOPOLOGY)
     assert {part.name for part in cluster.parts() if part.component == "gateway"} == {"gateway-1", "gateway-2"}
 
