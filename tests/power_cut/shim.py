@@ -46,18 +46,18 @@ def _lie(undo: Path) -> Path:
     return undo.with_name(f"{undo.name}-lies")
 
 
-def cut(root: Path, undo: Path) -> int:
-    """Take back every byte below `root` that was not synced; gives the number of changes. The servers must be gone."""
+def cut(root: Path, undo: Path) -> set[str]:
+    """Take back every byte below `root` that was not synced; gives the files that it was in. Servers must be gone."""
     by_inode = {path.stat().st_ino: path for path in root.rglob("*") if path.is_file() and not path.is_symlink()}
-    taken_back = 0
+    shortened = set()
     for log in undo.iterdir():
         records = list(_records(log.read_bytes()))
         path = by_inode.get(int(log.name))
         if path is not None and records:
             _restore(path, records)
-            taken_back += len(records)
+            shortened.add(str(path.relative_to(root)))
         log.unlink()
-    return taken_back
+    return shortened
 
 
 def _records(data: bytes) -> list[tuple[int, int, bytes]]:
