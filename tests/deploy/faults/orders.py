@@ -72,6 +72,7 @@ def says(cluster: Cluster, part: str, metric: str) -> float:
 
 
 def a_trade(cluster: Cluster) -> None:
+    assert takes_orders(cluster)
     answer = order(cluster, account=2, side="sell")
     assert answer is not None
     assert answer.json()["fills"]

@@ -36,6 +36,8 @@ from tests.deploy.live import until
 
 pytestmark = pytest.mark.slow
 SLOW_MS = 200
+TRADES = 40
+"""One after the other they take longer than the history stands still."""
 
 
 @pytest.mark.parametrize(
@@ -178,16 +180,15 @@ def test_trades_that_the_stream_skipped_are_in_the_history_all_the_same(cluster:
         return says(cluster, "history", "history_complete_trade_id")
 
     def was_skipped() -> bool:
-        """Not if it came to the stream after the history was moved on."""
+        """None may be: what comes to a reader that waits is its own, and a pause may keep the trade behind a gap."""
         gaps, before = says(cluster, "history", "history_gaps_total"), complete()
-        trading = threading.Timer(0.1, a_trade, (cluster,))
+        trading = threading.Thread(target=lambda: [a_trade(cluster) for _ in range(TRADES)])
         trading.start()
-        with inflicted(cluster, SkippedTrades(stop_s=1.0)):
+        with inflicted(cluster, SkippedTrades(stop_s=0.5)):
             trading.join()
-            a_trade(cluster)
-        until(lambda: complete() >= before + 2, "the skipped one is written, and the one behind it")
+        until(lambda: complete() >= before + TRADES, "the skipped ones are written, and those behind them")
         return says(cluster, "history", "history_gaps_total") > gaps
 
     a_trade(cluster)
     until(complete, "the first is written")
-    until(was_skipped, "a trade that the stream skipped")
+    until(was_skipped, "trades that the stream skipped")
