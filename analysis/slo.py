@@ -13,7 +13,7 @@ from typing import Any
 
 from analysis.finding import Bearing, Figure, Finding, Interval, Mechanism
 from analysis.memo import remembered
-from loadgen.knee import Knee, Trial, knee
+from loadgen.knee import Knee, Trial, knee, strain
 from loadgen.record import Run, Window
 
 RATE = "load.arrivals.rate_per_s"
@@ -99,7 +99,7 @@ def _resources(window: Window) -> dict[str, Any]:
 
 def _capacity(run: Run, search: Mapping[str, Any], windows: list[Window]) -> Capacity:
     probes = tuple(_probe(run, search, window) for window in windows)
-    trials = [Trial(probe.rate_per_s, probe.kept) for probe in probes]
+    trials = [Trial(probe.rate_per_s, _strain(search, probe.p99_ms, probe.error_share)) for probe in probes]
     return Capacity(_resources(windows[0]), probes, knee(search["from_per_s"], search["to_per_s"], trials))
 
 
@@ -109,8 +109,12 @@ def _probe(run: Run, search: Mapping[str, Any], window: Window) -> Probe:
     answered = ok.get_total_count()
     p99_ms = ok.get_value_at_percentile(99) / 1e6 if answered else math.inf
     error_share = 1 - answered / max(due, 1)
-    kept = p99_ms < search["p99_ms"] and error_share < search["error_share"]
+    kept = _strain(search, p99_ms, error_share) < 1
     return Probe(window.name, float(window.parameters[RATE]), p99_ms, error_share, kept)
+
+
+def _strain(search: Mapping[str, Any], p99_ms: float, error_share: float) -> float:
+    return strain(p99_ms, error_share, search["p99_ms"], search["error_share"])
 
 
 def _finding(run: Run, capacity: Capacity) -> Finding:
@@ -118,19 +122,29 @@ def _finding(run: Run, capacity: Capacity) -> Finding:
     claim = (
         f"The SLO (p99 below {search['p99_ms']:g} ms, errors below {100 * search['error_share']:g} %) holds {capacity}"
     )
-    method = f"QUEST over {len(capacity.probes)} probes"
-    figure = Figure("capacity", found.rate_per_s, "requests/s", Interval(found.low, found.high, method))
-    beyond = (
-        ""
-        if found.is_bracketed
-        else f"Every probe of {capacity.label} came out alike: its capacity lies outside of them."
+    method = (
+        f"belief after {len(capacity.probes)} probes of this run, the spread of windows and the slope of p99 summed out"
+    )
+    evidence = (
+        Figure("capacity", found.rate_per_s, "requests/s", Interval(found.low, found.high, method)),
+        Figure("width of the interval", 100 * found.width, "%"),
+        Figure("spread from window to window", 100 * found.spread, "%"),
     )
     return Finding(
         claim=claim,
         component="load",
         mechanism=Mechanism.LOAD,
         status=Bearing.NOTED,
-        evidence=(figure, Figure("width of the interval", 100 * found.width, "%")),
-        doubt=beyond,
-        next_step="Widen from_per_s and to_per_s and search again." if beyond else "",
+        evidence=evidence,
+        doubt=doubt_of(capacity),
+        next_step="" if found.is_bracketed else "Widen from_per_s and to_per_s and search again.",
     )
+
+
+def doubt_of(capacity: Capacity) -> str:
+    if not capacity.knee.is_bracketed:
+        return f"Every probe of {capacity.label} came out alike: its capacity lies outside of them."
+    least, most = capacity.missed[0].rate_per_s, max(probe.rate_per_s for probe in capacity.probes if probe.kept)
+    if least < most:
+        return f"{capacity.label} missed the SLO at {least:,.0f} requests/s and kept it at {most:,.0f}: windows differ."
+    return ""

@@ -113,7 +113,7 @@ class Search(Section):
     """Finds the highest rate at which every answer keeps the SLO, between two rates, by one window a probe."""
 
     p99_ms: PositiveFloat
-    error_share: Share = 0.01
+    error_share: Annotated[float, Field(gt=0, le=1)] = 0.01
     from_per_s: Rate
     to_per_s: Rate
     probes_max: Annotated[int, Field(ge=3, le=10)] = 10

@@ -11,11 +11,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 from loadgen.campaign import RATE, Campaign, PlannedWindow, Search, configuration_name
-from loadgen.knee import Trial, knee
+from loadgen.knee import Trial, knee, strain
 from loadgen.outlook import left_s
-
-WIDTH_MAX = 0.06
-"""A search ends early when its 95 % interval is narrower than this share: two thirds of what is asked of a live one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +30,8 @@ class Served:
     p99_ms: float
     error_share: float
 
-    def keeps(self, search: Search) -> bool:
-        return self.p99_ms < search.p99_ms and self.error_share < search.error_share
+    def strain(self, search: Search) -> float:
+        return strain(self.p99_ms, self.error_share, search.p99_ms, search.error_share)
 
 
 Course = Generator[Step, Served, None]
@@ -47,25 +44,15 @@ def course(campaign: Campaign) -> Course:
         for planned in plan:
             yield Step(planned, left_s(plan, planned.position))
         return
-    by_configuration: dict[str, list[PlannedWindow]] = {}
+    trials: dict[str, list[Trial]] = {}
     for planned in plan:
-        by_configuration.setdefault(configuration_name(planned.parameters), []).append(planned)
-    left = len(plan)
-    position = 0
-    for windows in by_configuration.values():
-        trials: list[Trial] = []
-        for planned in windows:
-            left -= 1
-            probe = _probe(planned, campaign.search, trials, position)
-            served = yield Step(probe, left_s(plan, len(plan) - 1 - left))
-            position += 1
-            trials.append(Trial(probe.parameters[RATE], served.keeps(campaign.search)))
-            if knee(campaign.search.from_per_s, campaign.search.to_per_s, trials).width < WIDTH_MAX:
-                left -= len(windows) - len(trials)
-                break
+        told = trials.setdefault(configuration_name(planned.parameters), [])
+        probe = _probe(planned, campaign.search, told)
+        served = yield Step(probe, left_s(plan, planned.position))
+        told.append(Trial(probe.parameters[RATE], served.strain(campaign.search)))
 
 
-def _probe(planned: PlannedWindow, search: Search, trials: Sequence[Trial], position: int) -> PlannedWindow:
+def _probe(planned: PlannedWindow, search: Search, trials: Sequence[Trial]) -> PlannedWindow:
     rate = float(f"{knee(search.from_per_s, search.to_per_s, trials).rate_per_s:.4g}")
     repetition = 1 + sum(trial.rate_per_s == rate for trial in trials)
     parameters = {**planned.parameters, RATE: rate}
@@ -74,6 +61,5 @@ def _probe(planned: PlannedWindow, search: Search, trials: Sequence[Trial], posi
         name=f"{configuration_name(parameters)}/{repetition}",
         parameters=parameters,
         repetition=repetition,
-        position=position,
         load=planned.load.with_overrides({RATE.removeprefix("load."): rate}),
     )

@@ -201,6 +201,7 @@ def _search(run: Run) -> dict[str, Any] | None:
                 "low": each.knee.low,
                 "high": each.knee.high,
                 "width": each.knee.width,
+                "spread": each.knee.spread,
                 "bracketed": each.knee.is_bracketed,
                 "probes": [_probe(probe) for probe in each.probes],
             }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from analysis.bottleneck import verdict
-from analysis.slo import RATE, Capacity, Probe, capacities, demand
+from analysis.slo import RATE, Capacity, Probe, capacities, demand, doubt_of
 from deploy.topology import Topology
 from loadgen.knee import Trial, knee
 from loadgen.record import Run
@@ -21,7 +21,8 @@ SEARCH = {"p99_ms": 100, "error_share": 0.01, "from_per_s": 50, "to_per_s": 1_00
 
 def capacity(kept: dict[float, bool]) -> Capacity:
     probes = tuple(Probe(f"gateways=2/{n}", rate, 10.0, 0.0, held) for n, (rate, held) in enumerate(kept.items()))
-    return Capacity({"gateways": 2}, probes, knee(50, 1_000, [Trial(rate, held) for rate, held in kept.items()]))
+    trials = [Trial(rate, 0.8 if held else 1.25) for rate, held in kept.items()]
+    return Capacity({"gateways": 2}, probes, knee(50, 1_000, trials))
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,19 @@ def test_a_capacity_says_how_far_the_slo_held_and_does_not_guess_beyond_its_prob
     found = capacity(kept)
     assert re.match(said, str(found))
     assert [probe.rate_per_s for probe in found.missed] == sorted(rate for rate, held in kept.items() if not held)
+
+
+@pytest.mark.parametrize(
+    ("kept", "doubt"),
+    [
+        ({200.0: True, 250.0: False, 215.0: True}, ""),
+        ({200.0: True, 210.0: False, 215.0: True}, "gateways=2 missed the SLO at 210 requests/s and kept it at 215"),
+        ({200.0: True, 215.0: True}, "Every probe of gateways=2 came out alike"),
+    ],
+)
+def test_windows_that_contradict_each_other_are_said_to(kept: dict[float, bool], doubt: str) -> None:
+    assert doubt_of(capacity(kept)).startswith(doubt)
+    assert bool(doubt) == bool(doubt_of(capacity(kept)))
 
 
 def test_what_kept_the_slo_at_no_load_carries_none() -> None:

@@ -11,7 +11,7 @@ import simpy
 from scipy import optimize
 
 from loadgen.campaign import RATE, Campaign, CampaignError
-from loadgen.knee import Trial, knee
+from loadgen.knee import Knee, Trial, knee
 from loadgen.search import Served, Step, course
 
 CAMPAIGN = """\
@@ -25,6 +25,7 @@ load:
 search: {p99_ms: 100, error_share: 0.01, from_per_s: 50, to_per_s: 1000}
 """
 SLO_S = 0.1
+SEARCHES = 40
 Serve = Callable[[float, int], Served]
 
 
@@ -41,7 +42,7 @@ def searched(campaign: Campaign, serve: Serve) -> tuple[list[Step], list[Trial]]
     while step:
         steps.append(step)
         served = serve(step.planned.parameters[RATE], len(steps))
-        trials.append(Trial(step.planned.parameters[RATE], served.keeps(campaign.search)))
+        trials.append(Trial(step.planned.parameters[RATE], served.strain(campaign.search)))
         try:
             step = windows.send(served)
         except StopIteration:
@@ -142,8 +143,41 @@ def test_a_server_with_a_bounded_pool_has_its_knee_where_errors_begin(tmp_path: 
     assert knee(found.search.from_per_s, found.search.to_per_s, trials).rate_per_s == pytest.approx(truth, rel=0.05)
 
 
+def of_formula(knee_per_s: float) -> Callable[[float], float]:
+    """p99 over the SLO of an M/M/1 queue with that knee, up to a queue of ten times the SLO."""
+    mu = knee_per_s + np.log(100) / SLO_S
+    return lambda rate: float(min(np.log(100) / SLO_S / max(mu - rate, 1e-9), 10))
+
+
+def of_quota(knee_per_s: float) -> Callable[[float], float]:
+    """p99 over the SLO as a gateway at its quota had it: steep at the knee, flat on both sides."""
+    return lambda rate: float(np.exp(0.6 * np.tanh(12 * np.log(rate / knee_per_s)) + np.log(rate / knee_per_s)))
+
+
+@pytest.mark.parametrize("spread", [0.01, 0.03, 0.08, 0.15])
+@pytest.mark.parametrize("of", [of_formula, of_quota])
+def test_nine_of_ten_intervals_hold_the_knee_however_much_windows_differ(
+    of: Callable[[float], Callable[[float], float]], spread: float
+) -> None:
+    """Every window has a knee of its own, `spread` around that of the server, and a p99 that is off by some 20 %."""
+    found: list[Knee] = []
+    truths: list[float] = []
+    for seed in range(SEARCHES):
+        draw = np.random.default_rng(seed)
+        truths.append(float(draw.uniform(200, 600)))
+        p99, trials = of(truths[-1]), list[Trial]()
+        for _ in range(10):
+            rate = knee(60, 1200, trials).rate_per_s
+            trials.append(Trial(rate, p99(rate / np.exp(spread * draw.normal())) * np.exp(0.2 * draw.normal())))
+        found.append(knee(60, 1200, trials))
+    covered = [each.low <= truth <= each.high for each, truth in zip(found, truths, strict=True)]
+    assert sum(covered) >= 0.9 * SEARCHES
+    assert np.median([each.rate_per_s for each in found] / np.array(truths)) == pytest.approx(1, abs=0.05)
+    assert 1.2 * spread < np.median([each.width for each in found]) < 0.08 + 2.5 * spread
+
+
 def test_a_knee_that_was_not_seen_from_both_sides_is_not_bracketed() -> None:
-    assert not knee(50, 1000, [Trial(200, True), Trial(500, True)]).is_bracketed
+    assert not knee(50, 1000, [Trial(200, 0.5), Trial(500, 0.9)]).is_bracketed
 
 
 def test_each_probe_is_a_window_of_its_own_at_its_own_rate(tmp_path: Path) -> None:
@@ -155,12 +189,10 @@ def test_each_probe_is_a_window_of_its_own_at_its_own_rate(tmp_path: Path) -> No
     assert steps[0].rest_s > steps[-1].rest_s
 
 
-def test_a_sweep_of_a_search_finds_the_capacity_of_each_configuration(tmp_path: Path) -> None:
+def test_a_sweep_of_a_search_probes_each_configuration_in_turn(tmp_path: Path) -> None:
     swept = campaign(tmp_path, CAMPAIGN + "sweep: {gateways: [1, 2]}\norder: listed\n")
     steps, _ = searched(swept, lambda rate, _: Served(50 if rate < 400 else 500, 0))
-    assert [step.planned.parameters["gateways"] for step in steps] == sorted(
-        step.planned.parameters["gateways"] for step in steps
-    )
+    assert [step.planned.parameters["gateways"] for step in steps] == [1, 2] * 10
     assert {step.planned.topology.gateways.replicas for step in steps} == {1, 2}
 
 
@@ -169,6 +201,7 @@ def test_a_sweep_of_a_search_finds_the_capacity_of_each_configuration(tmp_path: 
     [
         ("arrivals: {kind: poisson, rate_per_s: 100}", "users: 4", "search: needs a rate to vary"),
         ("from_per_s: 50", "from_per_s: 2000", "search: goes from 2000 to 1000; let to_per_s be the larger"),
+        ("error_share: 0.01", "error_share: 0", "search.error_share: is 0"),
         ("to_per_s: 1000", "to_per_s: 1000, probes_max: 50", "search.probes_max: is 50; use 10 or less"),
         (
             "load:\n",
