@@ -97,7 +97,10 @@ class Gateway:
             self._bound_pool(self.settings.ledger_pool_file)
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGHUP, self._bound_pool, self.settings.ledger_pool_file)
-        self._tasks = [asyncio.create_task(work) for work in (self.engine.run(), self.follower.run())]
+        self._tasks = [
+            asyncio.create_task(self.engine.run(), name="the stream to the engine"),
+            asyncio.create_task(self.follower.run(), name="the follower of open orders and positions"),
+        ]
         if self.telemetry.metrics.is_on:
             lag = self.telemetry.metrics.get("gateway_event_loop_lag_seconds")
             self._tasks.append(asyncio.create_task(watch_event_loop(lag)))
@@ -132,6 +135,9 @@ class Gateway:
     def _reasons(self) -> Iterator[str]:
         if self.work.is_stopping:
             yield "stopping"
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                yield f"{task.get_name()} has ended: {task.exception()!r}"
         if not self.engine.is_connected:
             yield "no stream to the engine"
         if not self.follower.has_begun:

@@ -105,10 +105,21 @@ class Connections:
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
-            return await asyncio.wait_for(waiter, deadline_s)
+            async with asyncio.timeout(deadline_s):
+                return await self._handed(waiter)
         except TimeoutError:
-            self._waiters.remove(waiter)
             raise LedgerAway(f"no connection to shard {self.shard} within {deadline_s:.3f} s") from None
+
+    async def _handed(self, waiter: asyncio.Future[Any]) -> Any:
+        """May be ended in the very moment of a release: then the connection goes to the next in the queue."""
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled():
+                self._hand_out(waiter.result())
+            elif waiter in self._waiters:  # else a release has passed over it already
+                self._waiters.remove(waiter)
+            raise
 
     def release(self, connection: Any, broken: str | None = None) -> None:
         if broken or connection.is_closed():

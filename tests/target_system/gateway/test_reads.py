@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import orjson
 import psycopg
 import redis
@@ -43,6 +45,16 @@ async def test_readyz_names_what_is_missing(desk: Desk) -> None:
     assert (answer.status_code, "stopping" in answer.json()["detail"]) == (503, True)
     assert (await desk.alice.get("/healthz")).status_code == 200
     assert (await desk.alice.post("/v1/orders", json=desk.order())).status_code == 201
+
+
+async def test_a_gateway_that_no_longer_follows_the_engine_says_so(desk: Desk) -> None:
+    async def fail(_: int) -> NoReturn:
+        raise ValueError("not what was expected")
+
+    desk.gateway.follower._results = fail
+    await eventually(lambda: bool(desk.gateway.not_ready()), "the follower has ended")
+    answer = await desk.alice.get("/readyz")
+    assert (answer.status_code, "the follower of open orders" in answer.json()["detail"]) == (503, True)
 
 
 async def test_an_engine_with_other_symbols_is_not_traded_with(ledger_dsn: str, redis_url: str) -> None:
