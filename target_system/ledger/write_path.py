@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
@@ -97,7 +97,10 @@ def _insert_group() -> str:
 INSERT_GROUP = _insert_group()
 
 
-def group_statement(entries: Sequence[Entry]) -> tuple[str, tuple[object, ...]]:
+def group_statement(entries: Iterable[Entry]) -> tuple[str, tuple[object, ...]]:
+    """A command and its repeat are one entry: the command's own conflict clause would not keep its trades from coming
+    twice."""
+    entries = {entry.sequence: entry for entry in entries}.values()
     commands = zip(*(entry.row for entry in entries), strict=True)
     trades = [(entry.sequence, *trade) for entry in entries for trade in entry.trades]
     columns = zip(*trades, strict=True) if trades else ((),) * (len(TRADE_TYPES) + 1)
@@ -157,7 +160,7 @@ class Group:
         while waiting:
             batch = [waiting.popleft() for _ in range(min(len(waiting), GROUP_MAX))]
             taken_ns = time.monotonic_ns()
-            sql, arguments = group_statement([each.entry for each in batch])
+            sql, arguments = group_statement(each.entry for each in batch)
             try:
                 waited_ns = await commit(self._shards[shard], sql, arguments, batch[0].until_s, self._on_retry)
             except LedgerAway as error:

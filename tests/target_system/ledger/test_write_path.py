@@ -31,6 +31,13 @@ async def test_recording_an_entry_twice_at_once_adds_it_once(bench: Bench, kind:
     assert counts(bench.dsns[0]) == (len(bench.engine.book.results), bench.engine.book.trades)
 
 
+async def test_a_command_and_its_repeat_in_one_group_are_added_once(bench: Bench) -> None:
+    trade_at_random(bench.engine.book, 30)
+    group = Group(bench.shards, 2.0, lambda: None)
+    await asyncio.gather(*(group.record(entry) for entry in bench.entries() for _ in range(2)))
+    assert counts(bench.dsns[0]) == (len(bench.engine.book.results), bench.engine.book.trades)
+
+
 async def test_an_insert_goes_on_over_a_new_connection_when_the_server_cuts_the_old_ones(bench: Bench) -> None:
     trade_at_random(bench.engine.book, 5)
     retries = []
