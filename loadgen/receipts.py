@@ -46,8 +46,6 @@ _NAMES = {
     **{code: failure.value for failure, code in FAILURES.items()},
 }
 _DOUBTFUL = frozenset({"abandoned", "reset", "timeout", "protocol"})
-NOTHING_WAS_DONE = 503
-"""The one answer of a server about itself that says so; after any other (500, 502, 504) the order may have happened."""
 
 
 def outcome_name(code: int) -> str:
@@ -56,8 +54,11 @@ def outcome_name(code: int) -> str:
 
 
 def in_doubt(outcome: str) -> bool:
-    """Whether a request that ended so may have happened all the same."""
-    return outcome in _DOUBTFUL or (outcome.startswith("http_5") and outcome != f"http_{NOTHING_WAS_DONE}")
+    """Whether a request that ended so may have happened all the same.
+
+    A 503 too: HAProxy repeats a request whose gateway died, and the one that refuses then does not know of the first.
+    """
+    return outcome in _DOUBTFUL or outcome.startswith("http_5")
 
 
 class Rows:

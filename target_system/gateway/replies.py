@@ -105,9 +105,10 @@ def not_found(what: str) -> Reply:
 
 
 def unavailable(kind: str, detail: str) -> Reply:
-    """It did not happen: sending it again is safe, now or to another gateway."""
+    """This gateway did nothing. A load balancer may have asked another one before, which died with the answer, so what
+    is promised is only that sending it again under its id is safe."""
     return problem(
-        503, kind, "Not accepted", f"{detail}; nothing was done, send it again", told="unavailable",
+        503, kind, "Not accepted", f"{detail}; repeat it with the same client order id", told="unavailable",
         headers=(RETRY_SOON,),
     )  # fmt: skip
 

@@ -248,7 +248,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         415: "The body must be JSON",
         422: "Faults of the request, a risk limit, or the book's refusal",
         429: "More orders a second than this API key, or all together, may send; nothing was done",
-        503: "Not accepted; nothing was done",
+        503: "Not accepted; repeat with the same client order id",
         504: "The outcome is not known yet; repeat with the same client order id",
     }
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}

@@ -48,6 +48,13 @@ OTHERWISE = """
     FROM acks a JOIN ledger_commands l USING (account, client_order_id)
     WHERE a.is_acknowledged AND (a.sequence <> l.sequence OR a.order_id <> l.order_id)
 """
+DENIED = """
+    SELECT 'account ' || account || ', client order id ' || client_order_id,
+        'told that nothing was done; in the ledger as sequence ' || sequence
+    FROM ledger_commands SEMI JOIN (
+        SELECT account, client_order_id FROM acks GROUP BY ALL HAVING NOT bool_or(is_acknowledged OR is_in_doubt)
+    ) USING (account, client_order_id)
+"""
 TWICE = """
     SELECT 'account ' || account || ', client order id ' || client_order_id,
         count(*) || ' commands in the ledger: sequences ' || string_agg(sequence, ', ' ORDER BY sequence)
@@ -172,6 +179,7 @@ def checks() -> Iterator[Check]:
     yield Check(Kind.HOLE, holes("commands", "sequence", "sequence"))
     yield Check(Kind.HOLE, holes("trades", "trade_id", "trade"))
     yield Check(Kind.MISMATCHED, OTHERWISE)
+    yield Check(Kind.MISMATCHED, DENIED)
     yield Check(Kind.MISMATCHED, unreplayed("commands", "sequence"))
     yield Check(Kind.MISMATCHED, unreplayed("trades", "trade_id"))
     for column in COMMAND_COLUMNS[1:]:

@@ -95,4 +95,4 @@ def test_a_window_without_any_request_has_no_histogram(tmp_path: Path) -> None:
 def test_an_outcome_is_in_doubt_exactly_when_the_order_may_have_happened() -> None:
     codes = [OK, *FAILURES.values(), 400, 429, 500, 502, 503, 504]
     doubtful = {outcome_name(code) for code in codes if in_doubt(outcome_name(code))}
-    assert doubtful == {"reset", "timeout", "protocol", "http_500", "http_502", "http_504"}
+    assert doubtful == {"reset", "timeout", "protocol", "http_500", "http_502", "http_503", "http_504"}

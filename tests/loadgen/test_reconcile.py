@@ -11,7 +11,7 @@ from deploy.install.engine import engine_dir
 from loadgen.layout import TABLES
 from loadgen.reconcile import ReplayError, replay, total, unreconciled, witness
 
-OUTCOMES = ("ok", "timeout", "http_503", "http_504", "ok")
+OUTCOMES = ("ok", "timeout", "http_429", "http_503", "ok")
 ACKS = pa.Table.from_pylist(
     [
         {"window": "w", "account": 1, "client_order_id": f"t-{n}", "kind": "new", "order_id": n, "sequence": n,

@@ -135,6 +135,23 @@ async def test_a_client_told_otherwise_than_the_ledger_is_found(settled: Bench, 
     assert (found.mismatched, found.lost) == (1, 0)
 
 
+async def test_a_client_told_that_nothing_was_done_is_found_where_the_ledger_has_it(
+    settled: Bench, tmp_path: Path
+) -> None:
+    """Unless the same order was sent again, and that was acknowledged or is in doubt."""
+    told = {"account": 1, "kind": "new", "order_id": 0, "sequence": 0, "is_acknowledged": False, "is_in_doubt": False}
+    first, second, *_ = (r.command.client_order_id for r in settled.engine.book.results if r.command.account == 1)
+    acks = [
+        {**told, "client_order_id": first},
+        {**told, "client_order_id": second},
+        {**told, "client_order_id": second, "is_in_doubt": True},
+        {**told, "client_order_id": "never-arrived"},
+    ]
+    found = await run(settled, tmp_path, pa.Table.from_pylist(acks))
+    assert [d.where for d in found.differences] == [f"account 1, client order id {first}"]
+    assert found.mismatched == 1
+
+
 async def test_requests_without_an_answer_are_resolved_by_the_ledger(settled: Bench, tmp_path: Path) -> None:
     doubtful = pa.table(
         {
