@@ -10,7 +10,7 @@ from loadgen.campaign import Campaign, PlannedWindow, Prove
 
 START_S = 20.0
 """From nothing to a cluster that answers, and the facts of the machine."""
-AROUND_S = 12.0
+AROUND_S = 8.0
 """A window's renewal before it and its collecting and reconciling after it, as seen on two cores."""
 
 
