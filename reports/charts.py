@@ -21,7 +21,10 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4
 """Okabe and Ito: told apart with every common kind of colour blindness."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "+++", "ooo")
+DASHES = ("-", "--", ":")
+"""Of the second and third eight."""
 LEGEND_CHARACTERS, LEGEND_GAP = 80, 8
+LEGEND_LINE_IN = 0.2
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "report", "font.family": "sans-serif", "font.size": 10,
     "axes.edgecolor": MUTED, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK,
@@ -76,7 +79,8 @@ def percentiles(curves: Sequence[Row]) -> str:
     for i, curve in enumerate(curves):
         nines = [-np.log10(1 - q / 100) for q, _ in curve["points"]]
         values = [ms for _, ms in curve["points"]]
-        axes.plot(nines, values, color=PALETTE[i % 8], linewidth=2, label=curve["label"])
+        dashes = DASHES[i // 8 % len(DASHES)]
+        axes.plot(nines, values, dashes, color=PALETTE[i % 8], linewidth=2, label=curve["label"])
         axes.plot(nines[-1], values[-1], MARKERS[i % 8], color=PALETTE[i % 8], markersize=7)
     shown = [0, 50, 90, 99, 99.9, 99.99]
     reach = max(q for curve in curves for q, _ in curve["points"])
@@ -252,9 +256,11 @@ def _ticks_at(axes: Axes, values: Sequence[float]) -> None:
 
 
 def _legend(figure: Figure, axes: Axes) -> None:
-    """Above the axes, in as many columns as its longest label leaves room for."""
+    """Above the axes, in as many columns as its longest label leaves room for; the figure grows by its lines."""
     handles, labels = axes.get_legend_handles_labels()
     columns = max(1, min(4, LEGEND_CHARACTERS // (max(map(len, labels)) + LEGEND_GAP)))
+    lines = -(-len(labels) // columns)
+    figure.set_figheight(figure.get_figheight() + LEGEND_LINE_IN * max(0, lines - 2))
     figure.legend(handles, labels, loc="outside upper left", ncols=columns, borderaxespad=0.2, handlelength=1.8)
 
 
