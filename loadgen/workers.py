@@ -25,8 +25,8 @@ from loadgen.assignment import Assignment
 from loadgen.process import take_precedence
 
 LOCAL = "127.0.0.1"
-PORTS_THERE = range(20_000, 32_000)
-"""Below what systems give to clients; ssh ends at once where one is taken."""
+PORTS_THERE = range(10_000, 20_000)
+"""Below those of clusters (deploy/local/site.py) and of clients; ssh ends at once where one is taken."""
 FAREWELL_DEADLINE_S = 3.0
 SSH = (
     "ssh", "-T", "-S", "none", "-o", "ControlMaster=no", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10",

@@ -37,8 +37,10 @@ class Size:
 
 
 def measure(size: Size, say: Say) -> dict[str, int]:
-    """How many of each were invalid by the generator's fault; `disturbed` are loads that the machine spoilt."""
-    found = {"runs_each": size.runs, "starved_invalid": 0, "healthy_invalid": 0, "slow_invalid": 0, "disturbed": 0}
+    """How many of each were invalid by the generator's fault; `disturbed` are loads that the machine spoilt, and
+    `not_judged` those of which every attempt was."""
+    found = {"runs_each": size.runs, "starved_invalid": 0, "healthy_invalid": 0, "slow_invalid": 0}
+    found |= {"disturbed": 0, "not_judged": 0}
     slow = list(SLOW.items())
     for run in range(size.runs):
         behaviour, rate_per_s = slow[run % len(slow)]
@@ -49,6 +51,7 @@ def measure(size: Size, say: Say) -> dict[str, int]:
                 reasons, disturbed = _judged(answers, rate, size.seconds_each, on_start)
                 found[f"{kind}_invalid"] += bool(reasons)
                 found["disturbed"] += disturbed
+                found["not_judged"] += disturbed == ATTEMPTS_MAX
                 told = "; ".join(reason.sentence for reason in reasons) or "valid"
                 say(f"{run + 1} of {size.runs}, {kind} ({answers}): {told}")
     return found
@@ -69,7 +72,8 @@ def _judged(
         reasons = seen.invalidities(allotment)
         if all(reason.blames == "generator" for reason in reasons):
             return reasons, attempt
-    return [reason for reason in reasons if reason.blames == "generator"], ATTEMPTS_MAX
+    is_starved = on_start is not _nothing  # then it is at fault whatever else happened
+    return [reason for reason in reasons if is_starved and reason.blames == "generator"], ATTEMPTS_MAX
 
 
 @contextmanager

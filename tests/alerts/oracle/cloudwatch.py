@@ -10,6 +10,7 @@ from typing import Any
 from tests.alerts.oracle.aws import Aws, unique, until
 from tests.alerts.oracle.replay import attempt, scenario
 from tests.alerts.oracle.sns_lambda import arn
+from tests.servers import json_lines
 
 PREFIX = "test_cloudwatch.py::TestCloudwatch::test_"
 DAY = re.compile(r"\(\d\d/\d\d/\d\d \d\d:\d\d:\d\d\)")
@@ -68,10 +69,9 @@ def lambda_target(aws: Aws, _: str) -> dict[str, Any]:
         AlarmDescription="testing lambda alarm action",
     )  # fmt: skip
     aws.cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="testing alarm")
-    notes = aws.stand.folder / "notes.jsonl"
 
     def invoked() -> list[Any]:
-        events = [json.loads(line) for line in notes.read_text().splitlines()] if notes.exists() else []
+        events = json_lines(aws.stand.folder / "notes.jsonl")
         return [event for event in events if event.get("alarmData", {}).get("alarmName") == name]
 
     return {"lambda-alarm-invocations": until(invoked, "the alarm's function is invoked")[0]}

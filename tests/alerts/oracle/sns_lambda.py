@@ -10,6 +10,7 @@ from tests.alerts.oracle.aws import Aws, until
 from tests.alerts.oracle.replay import ACCOUNT, attempt, scenario
 from tests.alerts.oracle.sns_publish import number
 from tests.alerts.stand import REGION, ROOT, Stand
+from tests.servers import json_lines
 
 PREFIX = "test_sns.py::TestSNSSubscriptionLambda::test_"
 DEAD_LETTERS = "lambda-dead-letters"
@@ -32,8 +33,7 @@ def arn(name: str) -> str:
 
 def noted(stand: Stand, topic: str) -> list[Any]:
     """What the function got from this topic."""
-    file = stand.folder / "notes.jsonl"
-    events = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    events = json_lines(stand.folder / "notes.jsonl")
     found = [record["Sns"] for event in events for record in event["Records"]]
     return [document for document in found if document["TopicArn"] == topic]
 

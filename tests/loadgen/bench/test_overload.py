@@ -39,11 +39,11 @@ def test_the_overload_is_compared_with_the_best_that_was_seen_and_its_end_with_t
 def test_under_both_ways_of_refusing_every_request_gets_an_answer_that_says_yes_or_when_to_come_back(
     tmp_path: Path,
 ) -> None:
-    found = measure(Size(seconds_each=0.3, overload_s=1.2), tmp_path / "cluster", lambda _: None)
+    found = measure(Size(seconds_each=0.3, overload_s=2.0), tmp_path / "cluster", lambda _: None)
     assert found.keys() == {"throttle", "shed"}
     unsent = "0"  # a busy machine may leave these clients no connection
     assert found["throttle"]["answers"].keys() <= {"201", "429", "503", unsent}
     assert found["shed"]["answers"].keys() <= {"201", "503", unsent}
     assert all(way["answers"]["201"] > 0 for way in found.values())
-    assert found["throttle"]["answers"]["429"] > 0
-    assert found["shed"]["answers"]["503"] > 0
+    assert "429" in found["throttle"]["answers"]
+    assert "503" in found["shed"]["answers"]
