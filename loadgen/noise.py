@@ -3,8 +3,9 @@
 A thread of the lab's process, bound by no quota, sleeps two milliseconds at a time and records by how much it overslept
 (Gil Tene's jHiccup). What delays it delays everything on this machine, and is nobody's latency but its own.
 
-A pause of 100 ms is one late waking, but whoever had come meanwhile would have waited too: the naps that it swallowed
-count, each as late as it would have been, so a percentile is of the time and not of the wakings.
+A percentile is of the wakings and not of the time: a pause of 100 ms is one late waking, though it swallowed 50 naps.
+Counted by time (jHiccup's correction) the load of the lab itself, where it fills the machine, is told as somebody
+else's: windows of six seconds of hft_sweep and write_paths, on a machine with nothing else on it, came to 21 to 39 ms.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import Self
-
-from hdrh.histogram import HdrHistogram
 
 from deploy.local.host_cpu import host_cpu
 from loadgen.record import new_histogram
@@ -80,7 +79,7 @@ class NoiseMeter:
         step_max_ns = 0
         while (now := time.monotonic_ns()) < until_ns and not self._stopped.is_set():
             time.sleep(NAP_NS / 1e9)
-            record(hiccups, time.monotonic_ns() - now - NAP_NS)
+            hiccups.record_value(max(time.monotonic_ns() - now - NAP_NS, 0))
             before_nap, clocks = clocks, ClockPair.now()
             step_max_ns = max(step_max_ns, clocks.step_ns(before_nap))
         after = host_cpu()
@@ -94,8 +93,3 @@ class NoiseMeter:
             host_busy_share=(busy + stolen) / total,
             clock_step_max_ns=step_max_ns,
         )
-
-
-def record(hiccups: HdrHistogram, overslept_ns: int) -> None:
-    """With the naps that were not taken meanwhile; here nothing is guessed, for how long it slept is measured."""
-    hiccups.record_corrected_value(max(overslept_ns, 0), NAP_NS)
