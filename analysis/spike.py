@@ -18,6 +18,7 @@ import numpy as np
 from analysis import intervals
 from analysis.finding import Figure
 from analysis.measured import Configuration, configurations
+from analysis.memo import remembered
 from loadgen.record import Run, Window
 
 CALM = 90.0
@@ -54,6 +55,7 @@ class Spike:
         return Figure("queue of the spike gone after", float(np.mean(each)), "s", span)
 
 
+@remembered
 def spikes(run: Run) -> list[Spike]:
     """Empty where the load has none, or none with calm before it and time after it."""
     found = [

@@ -39,8 +39,8 @@ class Size:
 def measure(size: Size, say: Say) -> dict[str, int]:
     """How many of each were invalid by the generator's fault; `disturbed` are loads that the machine spoilt, and
     `not_judged` those of which every attempt was."""
-    found = {"runs_each": size.runs, "starved_invalid": 0, "healthy_invalid": 0, "slow_invalid": 0}
-    found |= {"disturbed": 0, "not_judged": 0}
+    counted = ("starved_invalid", "healthy_invalid", "slow_invalid", "disturbed", "not_judged")
+    found = {"runs_each": size.runs, **dict.fromkeys(counted, 0)}
     slow = list(SLOW.items())
     for run in range(size.runs):
         behaviour, rate_per_s = slow[run % len(slow)]
@@ -65,15 +65,14 @@ def _judged(
         BASE, arrivals={"kind": "poisson", "rate_per_s": rate_per_s}, in_flight_max=IN_FLIGHT_MAX, warm_up_s=1.0,
         duration_s=float(seconds),
     )  # fmt: skip
+    is_starved = on_start is not _nothing
     for attempt in range(ATTEMPTS_MAX):
         with stand_in(behaviour) as port:
             seen = measured(msgspec.structs.replace(load, port=port), on_start)
-        allotment = ALLOTMENT_CORES if on_start is _nothing else STARVED_CORES
-        reasons = seen.invalidities(allotment)
+        reasons = seen.invalidities(STARVED_CORES if is_starved else ALLOTMENT_CORES)
         if all(reason.blames == "generator" for reason in reasons):
             return reasons, attempt
-    is_starved = on_start is not _nothing  # then it is at fault whatever else happened
-    return [reason for reason in reasons if is_starved and reason.blames == "generator"], ATTEMPTS_MAX
+    return [reason for reason in reasons if is_starved and reason.blames == "generator"], ATTEMPTS_MAX  # else unjudged
 
 
 @contextmanager
