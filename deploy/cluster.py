@@ -232,6 +232,16 @@ class Cluster:
         """Put a foreign process into a part's CPU group: it uses what that part may use, and is counted with it."""
         self._ask("join", part=part, pid=pid)
 
+    def host(self, pid: int) -> None:
+        """Count a process that runs beside the cluster as the lab's; it is bounded by nothing."""
+        self._ask("host", pid=pid)
+
+    def cpu_seconds(self) -> float | None:
+        """What everything has used so far that is or was of this cluster: parts, the generator, who is hosted. None
+        where the machine does not account groups of processes."""
+        found = self._ask("cpu_seconds")
+        return None if found is None else float(found)
+
     def set_cpu_quota(self, part: str, cores: float | None) -> None:
         """Bound a live part to so many cores, or to none. Raises ClusterError where the machine permits no quotas."""
         self._ask("quota", part=part, cores=cores)

@@ -38,9 +38,8 @@ TABLES: dict[str, pa.Schema] = {
         requests=_INT, offered=_INT, sent=_INT, lag_ns=_INT, schedule_error_p99_ns=_INT,
     ),
     "noise": _schema(
-        window=_TEXT, steal_share=_REAL, hiccup_p50_ns=_INT, hiccup_p99_9_ns=_INT, hiccup_max_ns=_INT,
-        host_busy_share=_REAL,
-        clock_step_max_ns=_INT,
+        window=_TEXT, steal_share=_REAL, host_busy_share=_REAL, foreign_share=_REAL, hiccup_p50_ns=_INT,
+        hiccup_p99_ns=_INT, hiccup_p99_9_ns=_INT, hiccup_max_ns=_INT, clock_step_max_ns=_INT,
     ),
     "spans": _schema(
         window=_TEXT, trace_id=_TEXT, span_id=_TEXT, parent_id=_TEXT, name=_TEXT, component=_TEXT, instance=_TEXT,

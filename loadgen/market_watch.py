@@ -60,6 +60,7 @@ class MarketWatch:
         if self._planned.load.watchers.kind != "none":
             self._child = Child("loadgen.market_client", self._log)
             try:
+                self._cluster.host(self._child.pid)
                 self._child.send(encode(self._watch()))
                 if not isinstance(self._said(self._child, READY_DEADLINE_S), Ready):
                     raise self._failed(self._child, "ended before it was told to")

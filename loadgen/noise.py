@@ -1,95 +1,119 @@
-"""The machine's own noise while a window was measured: stolen CPU, a busy host, and how late a sleeper is woken.
+"""The machine's own noise while a window was measured: stolen CPU, a busy host, what others used, and its pauses.
 
-A thread of the lab's process, bound by no quota, sleeps two milliseconds at a time and records by how much it overslept
-(Gil Tene's jHiccup). What delays it delays everything on this machine, and is nobody's latency but its own.
-
-A percentile is of the wakings and not of the time: a pause of 100 ms is one late waking, though it swallowed 50 naps.
-Counted by time (jHiccup's correction) the load of the lab itself, where it fills the machine, is told as somebody
-else's: windows of six seconds of hft_sweep and write_paths, on a machine with nothing else on it, came to 21 to 39 ms.
+What others used is what the cores did beside the cluster, the lab and what it runs. It is asked, and not guessed from
+how late a thread is woken: where the lab's own load fills the machine, a thread of usual priority is late by its doing.
+Why: docs/decisions/0014.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
 from typing import Self
 
-from deploy.local.host_cpu import host_cpu
-from loadgen.record import new_histogram
+import msgspec
 
-NAP_NS = 2_000_000
+from deploy.local.host_cpu import HostCpu, host_cpu
+from loadgen.child import Child
+from loadgen.sleeper import Slept, Span
+
+CpuSeconds = Callable[[], float | None]
+"""What all that is the lab's has used so far; None where the machine does not account it."""
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+END_DEADLINE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
     steal_share: float
+    host_busy_share: float
+    foreign_share: float | None
+    """Of the cores' time, what processes used that are not the lab's; None where the lab's own is not accounted."""
     hiccup_p50_ns: int
+    hiccup_p99_ns: int
     hiccup_p99_9_ns: int
     hiccup_max_ns: int
-    host_busy_share: float
     clock_step_max_ns: int
-    """The largest jump of the wall clock against the monotonic one within a nap."""
 
 
 @dataclass(frozen=True, slots=True)
-class ClockPair:
-    """The wall clock against the monotonic one; what lay between the two readings is the doubt of it."""
+class Moment:
+    """What the cores and the lab had used."""
 
-    offset_ns: int
-    doubt_ns: int
+    host: HostCpu
+    ours_s: float | None
 
     @classmethod
-    def now(cls) -> Self:
-        before_ns = time.monotonic_ns()
-        wall_ns = time.time_ns()
-        after_ns = time.monotonic_ns()
-        return cls(wall_ns - before_ns, after_ns - before_ns)
+    def now(cls, ours: CpuSeconds) -> Self:
+        """The lab's is asked between two readings of the cores, whose mean is of the same moment."""
+        before, ours_s, after = host_cpu(), ours(), host_cpu()
+        return cls(before.halfway(after), ours_s)
 
-    def step_ns(self, earlier: ClockPair) -> int:
-        """By how much the wall clock jumped at least, either way."""
-        return max(abs(self.offset_ns - earlier.offset_ns) - self.doubt_ns - earlier.doubt_ns, 0)
+    def shares(self, earlier: Moment) -> tuple[float, float, float | None]:
+        """Stolen, busy, and used by others."""
+        spent = self.host - earlier.host
+        total = max(spent.busy_ticks + spent.stolen_ticks + spent.idle_ticks, 1)
+        foreign = None
+        if self.ours_s is not None and earlier.ours_s is not None:
+            ours_ticks = (self.ours_s - earlier.ours_s) * TICKS_PER_S
+            foreign = max(spent.busy_ticks - spent.interrupt_ticks - ours_ticks, 0.0) / total
+        return spent.stolen_ticks / total, (spent.busy_ticks + spent.stolen_ticks) / total, foreign
 
 
 class NoiseMeter:
-    """Listens in a thread from `from_ns` until `until_ns` (wall clock) or until `stop`; `noise` gives what it heard."""
+    """Listens from `from_ns` until `until_ns` (wall clock) or until it is stopped; gives `noise` once it was left."""
 
-    def __init__(self, from_ns: int, until_ns: int) -> None:
-        self._from_ns, self._until_ns = from_ns, until_ns
+    def __init__(self, from_ns: int, until_ns: int, log: Path, ours: CpuSeconds = lambda: None) -> None:
+        self._from_ns, self._until_ns, self._ours = from_ns, until_ns, ours
         self._stopped = threading.Event()
+        self._shares: tuple[float, float, float | None] = (0.0, 0.0, None)
         self._noise: Noise | None = None
-        self._thread = threading.Thread(target=self._listen, name="noise", daemon=True)
+        self._sleeper = Child("loadgen.sleeper", log)
+        self._sleeper.send(msgspec.json.encode(Span(from_ns, until_ns)))
+        self._thread = threading.Thread(target=self._compare, name="noise", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        self._stopped.set()
+    def __enter__(self) -> Self:
+        return self
 
-    def noise(self) -> Noise:
-        """Waits for the end of the window."""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
         self._thread.join()
+        try:
+            if error is None:
+                self._noise = self._heard()
+        finally:
+            self._sleeper.end(END_DEADLINE_S)
+
+    @property
+    def pid(self) -> int:
+        """The sleeper's."""
+        return self._sleeper.pid
+
+    @property
+    def noise(self) -> Noise:
         assert self._noise is not None
         return self._noise
 
-    def _listen(self) -> None:
+    def stop(self) -> None:
+        self._stopped.set()
+        self._sleeper.stop()
+
+    def _heard(self) -> Noise:
+        slept = msgspec.json.decode(self._sleeper.line(END_DEADLINE_S), type=Slept)
+        stolen, busy, foreign = self._shares
+        return Noise(stolen, busy, foreign, **msgspec.structs.asdict(slept))
+
+    def _compare(self) -> None:
         self._stopped.wait(max(self._from_ns - time.time_ns(), 0) / 1e9)
-        before = host_cpu()
-        hiccups = new_histogram()
-        until_ns = time.monotonic_ns() + self._until_ns - time.time_ns()
-        clocks = ClockPair.now()
-        step_max_ns = 0
-        while (now := time.monotonic_ns()) < until_ns and not self._stopped.is_set():
-            time.sleep(NAP_NS / 1e9)
-            hiccups.record_value(max(time.monotonic_ns() - now - NAP_NS, 0))
-            before_nap, clocks = clocks, ClockPair.now()
-            step_max_ns = max(step_max_ns, clocks.step_ns(before_nap))
-        after = host_cpu()
-        busy, stolen = after.busy_ticks - before.busy_ticks, after.stolen_ticks - before.stolen_ticks
-        total = max(busy + stolen + after.idle_ticks - before.idle_ticks, 1)
-        self._noise = Noise(
-            steal_share=stolen / total,
-            hiccup_p50_ns=hiccups.get_value_at_percentile(50),
-            hiccup_p99_9_ns=hiccups.get_value_at_percentile(99.9),
-            hiccup_max_ns=hiccups.get_max_value(),
-            host_busy_share=(busy + stolen) / total,
-            clock_step_max_ns=step_max_ns,
-        )
+        began = Moment.now(self._ours)
+        self._stopped.wait(max(self._until_ns - time.time_ns(), 0) / 1e9)
+        self._shares = Moment.now(self._ours).shares(began)

@@ -26,6 +26,7 @@ UNSENT_SHARE_MAX = 0.001
 CLOCK_STEP_MAX_NS = 5_000_000
 STEAL_SHARE_MAX = 0.02
 HICCUP_MAX_NS = 20_000_000
+FOREIGN_SHARE_MAX = 0.05
 USUALLY = 0.9
 
 
@@ -47,6 +48,9 @@ class Conditions:
     latency_p99_ns: int
     steal_share: float
     hiccup_p99_9_ns: int
+    hiccup_p99_ns: int = 0
+    foreign_share: float | None = None
+    """Of the machine's CPU time, used by what is not the lab's; None where that is not known."""
     due: int = 0
     """Requests that were due."""
     due_unsent: int = 0
@@ -68,6 +72,7 @@ def conditions(
     due = receipts[(receipts["intended_ns"] >= part.from_ns) & (receipts["intended_ns"] < part.until_ns)]
     could_ns = due["sent_ns"] - due["late_ns"]
     ok = due[due["outcome"] == OK]
+    excused_ns = max(LATENESS_FLOOR_NS, noise.hiccup_max_ns)  # the window may have ended in a pause of the machine
     within = [second for second in seconds if part.from_ns <= second.t_ns < part.until_ns]
     return Conditions(
         generator_cpu_cores=sum(second.cpu_seconds for second in within) / max(len(within), 1),
@@ -76,8 +81,10 @@ def conditions(
         latency_p99_ns=_p99(ok["answered_ns"] - ok["intended_ns"]),
         steal_share=noise.steal_share,
         hiccup_p99_9_ns=noise.hiccup_p99_9_ns,
+        hiccup_p99_ns=noise.hiccup_p99_ns,
+        foreign_share=noise.foreign_share,
         due=len(due),
-        due_unsent=int(np.sum((could_ns < part.until_ns - LATENESS_FLOOR_NS) & (due["sent_ns"] >= part.until_ns))),
+        due_unsent=int(np.sum((could_ns < part.until_ns - excused_ns) & (due["sent_ns"] >= part.until_ns))),
         without_port=int(np.sum(due["outcome"] == FAILURES[Failure.NO_PORT])),
         clock_step_max_ns=noise.clock_step_max_ns,
         workers_lost=max((second.workers_lost for second in seconds if second.t_ns >= part.from_ns), default=0),
@@ -110,8 +117,8 @@ def _of_the_generator(seen: Conditions) -> Iterator[str]:
             f"one of the generator's processes used {seen.busiest_cpu_cores:.0%} of its core (at most"
             f" {GENERATOR_CPU_SHARE_MAX:.0%}): it may have been the limit; share the load among more workers"
         )
-    lateness_max_ns = max(LATENESS_FLOOR_NS, LATENESS_SHARE_MAX * seen.latency_p99_ns)
-    if seen.lateness_p99_ns > lateness_max_ns:
+    lateness_max_ns = _lateness_max_ns(seen)
+    if seen.lateness_p99_ns - seen.hiccup_p99_ns > lateness_max_ns:
         yield (
             f"the generator sent {seen.lateness_p99_ns / 1e6:.1f} ms late at p99 (at most"
             f" {lateness_max_ns / 1e6:.1f} ms): the load was not the one asked for; give it more CPU or less to send"
@@ -135,6 +142,10 @@ def _of_the_generator(seen: Conditions) -> Iterator[str]:
         yield f"{seen.workers_lost} of the generator's workers were lost, and their part of the load; read its log"
 
 
+def _lateness_max_ns(seen: Conditions) -> float:
+    return max(LATENESS_FLOOR_NS, LATENESS_SHARE_MAX * seen.latency_p99_ns)
+
+
 def _of_the_machine(seen: Conditions) -> Iterator[str]:
     if seen.clock_step_max_ns > CLOCK_STEP_MAX_NS:
         yield (
@@ -148,6 +159,18 @@ def _of_the_machine(seen: Conditions) -> Iterator[str]:
         )
     if seen.hiccup_p99_9_ns > HICCUP_MAX_NS:
         yield (
-            f"a sleeping thread was woken {seen.hiccup_p99_9_ns / 1e6:.0f} ms late at p99.9 (at most"
-            f" {HICCUP_MAX_NS / 1e6:.0f} ms); something else used the machine, run again when it is quiet"
+            f"the machine stood still: a sleeper whom no load delays was woken {seen.hiccup_p99_9_ns / 1e6:.0f} ms late"
+            f" at p99.9 of the time (at most {HICCUP_MAX_NS / 1e6:.0f} ms); run again when it is quiet"
+        )
+    if (seen.foreign_share or 0.0) > FOREIGN_SHARE_MAX:
+        yield (
+            f"others used {seen.foreign_share:.0%} of the machine's CPU (at most {FOREIGN_SHARE_MAX:.0%}); end them, or"
+            " run again when it is quiet"
+        )
+    lateness_max_ns = _lateness_max_ns(seen)
+    if seen.lateness_p99_ns > lateness_max_ns >= seen.lateness_p99_ns - seen.hiccup_p99_ns:
+        yield (
+            f"requests were sent {seen.lateness_p99_ns / 1e6:.1f} ms late at p99 (at most {lateness_max_ns / 1e6:.1f}"
+            f" ms), and so woke a sleeper whom no load delays ({seen.hiccup_p99_ns / 1e6:.1f} ms): the load was not the"
+            " one asked for; run again when the machine is quiet"
         )

@@ -6,13 +6,15 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from deploy.cluster import Cluster
+from deploy.cluster import Cluster, ClusterError
 from deploy.levers import Lever
 from loadgen.arrivals import Constant, Poisson
 from loadgen.assignment import Assignment, Ended, Second, Started, Trading
@@ -33,6 +35,8 @@ from loadgen.warm_up import steady_from_ns
 
 Progress = Callable[[str], None]
 """Takes one line for people at a time."""
+Meter = Callable[[int, int], NoiseMeter]
+"""From when until when, by the wall clock."""
 Starts = Sequence[Callable[[int], None]]
 """Each is told when the measured part begins (ns), once that is known."""
 
@@ -91,20 +95,22 @@ def load(
     log = scratch / "generator.log"
     assignment = assign(cluster, campaign, planned, id_prefix, receipts)
     place = cluster.group("generator").place
+    heard = _Heard()
     with (
         Timeline(cluster, campaign.faults) as timeline,
         Interventions(cluster, planned.name, campaign, levers) as interventions,
         MarketWatch(cluster, planned, scratch) as market,
+        ExitStack() as listening,
         Generator(assignment, place, log) as generator,
     ):
         starts = (timeline.start, interventions.start)
-        heard = _listen(generator, _Telling(cluster, planned.name, show, rest_s), starts)
+        listen = partial(_listen_to_machine, listening, cluster, scratch / "sleeper.log")
+        _listen(generator, heard, _Telling(cluster, planned.name, show, rest_s), starts, listen)
         ctrl_c.spare(FIRST)
     if heard.started is None or heard.noise is None:
         if heard.cut_ns:
             return None
         raise GeneratorError("the generator ended without having started")
-    heard.noise.stop()  # the window is over, however early
     found = read_receipts(receipts)
     window = _as_loaded(campaign, planned, found, heard.started, heard, is_disturbed=bool(campaign.faults or levers))
     if window.measured_until_ns <= window.measured_from_ns:
@@ -116,7 +122,7 @@ def load(
         id_prefix=id_prefix,
         receipts=found,
         seconds=tuple(heard.seconds),
-        noise=heard.noise.noise(),
+        noise=heard.noise.noise,
         generator_allotment_cores=planned.topology.generator.cpu_cores or float(max(planned.load.workers, 1)),
         events=(*joined(heard.started), *unlike_the_rest(heard.started, window), *timeline.events),
         interventions=tuple(interventions.rows),
@@ -244,26 +250,24 @@ class _Heard:
     ended_ns: int = 0
 
 
-def _listen(generator: Generator, telling: _Telling, starts: Starts) -> _Heard:
+def _listen(generator: Generator, heard: _Heard, telling: _Telling, starts: Starts, meter: Meter) -> None:
     """Until the generator has ended. The first Ctrl-C asks it to stop and goes on listening; a second one is raised."""
-    heard = _Heard()
     try:
-        _hear(generator, heard, telling, starts)
+        _hear(generator, heard, telling, starts, meter)
     except KeyboardInterrupt:
         heard.cut_ns = time.time_ns()
         if heard.noise:
             heard.noise.stop()
         generator.stop()
-        _hear(generator, heard, telling, starts)
-    return heard
+        _hear(generator, heard, telling, starts, meter)
 
 
-def _hear(generator: Generator, heard: _Heard, telling: _Telling, starts: Starts) -> None:
+def _hear(generator: Generator, heard: _Heard, telling: _Telling, starts: Starts, meter: Meter) -> None:
     for report in generator:
         match report:
             case Started():
                 heard.started = report
-                heard.noise = NoiseMeter(report.measured_from_ns, report.measured_until_ns)
+                heard.noise = meter(report.measured_from_ns, report.measured_until_ns)
                 for start in starts:
                     start(report.measured_from_ns)
             case Second():
@@ -274,6 +278,21 @@ def _hear(generator: Generator, heard: _Heard, telling: _Telling, starts: Starts
             case Ended():
                 heard.ended_ns = report.ended_ns
                 telling.cluster.show_load({})
+
+
+def _listen_to_machine(listening: ExitStack, cluster: Cluster, log: Path, from_ns: int, until_ns: int) -> NoiseMeter:
+    """Until `listening` is closed."""
+    meter = listening.enter_context(NoiseMeter(from_ns, until_ns, log, partial(_used_s, cluster)))
+    cluster.host(meter.pid)
+    return meter
+
+
+def _used_s(cluster: Cluster) -> float | None:
+    """CPU seconds of all that is the lab's: the cluster, whom it hosts, and this process."""
+    with suppress(ClusterError):  # it has ended, which others say
+        used_s = cluster.cpu_seconds()
+        return None if used_s is None else used_s + time.process_time()
+    return None
 
 
 def figures_of(second: Second) -> dict[str, dict[str, float]]:

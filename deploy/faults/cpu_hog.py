@@ -40,7 +40,9 @@ class CpuHog(Fault):
         try:
             for _ in range(self.processes):
                 hogs.append(subprocess.Popen((*HOG, str(self.share))))
-                if self.part is not None:
+                if self.part is None:
+                    cluster.host(hogs[-1].pid)
+                else:
                     cluster.join(self.part, hogs[-1].pid)
             yield
         finally:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from operator import sub
 from pathlib import Path
 
 STAT = Path("/proc/stat")
@@ -20,6 +21,14 @@ class HostCpu:
     busy_ticks: int
     idle_ticks: int
     stolen_ticks: int
+    interrupt_ticks: int
+    """Of the busy ones, those that are no process's."""
+
+    def __sub__(self, earlier: HostCpu) -> HostCpu:
+        return HostCpu(*map(sub, astuple(self), astuple(earlier)))
+
+    def halfway(self, later: HostCpu) -> HostCpu:
+        return HostCpu(*((mine + its) // 2 for mine, its in zip(astuple(self), astuple(later), strict=True)))
 
 
 def host_cpu(stat: Path = STAT, cores: Set[int] | None = None) -> HostCpu:
@@ -34,4 +43,4 @@ def host_cpu(stat: Path = STAT, cores: Set[int] | None = None) -> HostCpu:
     user, nice, system, idle, iowait, irq, softirq, steal = (
         sum(map(int, column)) for column in list(zip(*rows, strict=True))[:8]
     )
-    return HostCpu(user + nice + system + irq + softirq, idle + iowait, steal)
+    return HostCpu(user + nice + system + irq + softirq, idle + iowait, steal, irq + softirq)

@@ -44,6 +44,7 @@ from deploy.topology import Topology
 EVENTS_MAX = 1_000
 HOUSEKEEPING_EVERY_S = 2.0
 OWN_GROUP = f"{GROUP}/supervisor"
+GUESTS, WHOLE = "guests", ""
 DETACH = b"d"
 
 
@@ -76,9 +77,9 @@ class Supervisor:
             raise SiteError("\n".join(problems))
         for sentence in lacking(site):
             say(sentence)
-        self._groups.make(OWN_GROUP, Limit())
-        for entrance in self._groups.entrances(OWN_GROUP):
-            entrance.write_text(str(os.getpid()))
+        for group in (OWN_GROUP, GUESTS):
+            self._groups.make(group, Limit())
+        self._join(os.getpid(), OWN_GROUP)
         registry = CollectorRegistry()
         registry.register(ClusterCollector(self._accounts, self._groups))
         registry.register(self._load)
@@ -128,7 +129,12 @@ class Supervisor:
             case "place":
                 return self._place(request["pid"])
             case "join":
-                return self._join(request["pid"], request["part"])
+                return self._join(request["pid"], self._part(request["part"]).spec.cpu_group)
+            case "host":
+                return self._join(request["pid"], GUESTS)
+            case "cpu_seconds":
+                used = self._groups.usage(WHOLE)
+                return None if used is None else used.used_ns / 1e9
             case "down":
                 self.stopped.set()
                 return None
@@ -222,13 +228,12 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):  # it ends in this moment
                 os.kill(pid, signum)
 
-    def _join(self, pid: int, part: str) -> None:
-        for entrance in self._groups.entrances(self._part(part).spec.cpu_group):
+    def _join(self, pid: int, group: str) -> None:
+        for entrance in self._groups.entrances(group):
             entrance.write_text(str(pid))
 
     def _place(self, pid: int) -> None:
-        for entrance in self._groups.entrances(GENERATOR):
-            entrance.write_text(str(pid))
+        self._join(pid, GENERATOR)
         self._generator = pid, start_ticks(pid)
 
     def _generator_pid(self) -> int | None:

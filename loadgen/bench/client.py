@@ -6,6 +6,7 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -84,18 +85,19 @@ def measured(assignment: Assignment, on_start: Callable[[int], None] = lambda _:
         told = msgspec.structs.replace(assignment, receipts=str(file))
         pids: list[int] = []
         seconds = []
-        with Generator(told, pids.append, Path(scratch) / "log") as generator:
+        with ExitStack() as listening, Generator(told, pids.append, Path(scratch) / "log") as generator:
             for report in generator:
                 if isinstance(report, Started):
                     on_start(pids[0])
                     part = MeasuredPart(report.measured_from_ns, report.measured_until_ns)
-                    noise = NoiseMeter(part.from_ns, part.until_ns)
+                    sleeper_log = Path(scratch) / "sleeper.log"
+                    meter = listening.enter_context(NoiseMeter(part.from_ns, part.until_ns, sleeper_log))
                 elif isinstance(report, Second):
                     seconds.append(report)
         receipts = read_receipts(file)
     if not any(second.outcomes.get("ok") for second in seconds):
         raise BenchError("the stand-in answered nothing")
-    return Measured(receipts, tuple(seconds), part, noise.noise())
+    return Measured(receipts, tuple(seconds), part, meter.noise)
 
 
 def measure(size: Size) -> dict[str, float]:

@@ -193,6 +193,7 @@ def _generator(window: Window, rate: float, share: float, quota_cores: float) ->
 
 def _noise(window: Window, steal_share: float, host_busy_share: float) -> dict[str, Any]:
     return {
-        "window": window.name, "steal_share": steal_share, "hiccup_p50_ns": 60_000, "hiccup_p99_9_ns": 900_000,
-        "hiccup_max_ns": 1_500_000, "host_busy_share": host_busy_share, "clock_step_max_ns": 0,
+        "window": window.name, "steal_share": steal_share, "host_busy_share": host_busy_share, "foreign_share": 0.01,
+        "hiccup_p50_ns": 60_000, "hiccup_p99_ns": 300_000, "hiccup_p99_9_ns": 900_000, "hiccup_max_ns": 1_500_000,
+        "clock_step_max_ns": 0,
     }  # fmt: skip

@@ -64,7 +64,9 @@ def watching(directory: Path, address: str) -> MarketWatch:
     }).plan()[0]  # fmt: skip
     keys = directory / "keys.json"
     keys.write_text('{"1": "a key"}')
-    cluster: Any = SimpleNamespace(address=lambda _: address, secrets=SimpleNamespace(api_keys=keys))
+    cluster: Any = SimpleNamespace(
+        address=lambda _: address, host=lambda _: None, secrets=SimpleNamespace(api_keys=keys)
+    )
     return MarketWatch(cluster, planned, directory)
 
 

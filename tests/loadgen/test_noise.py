@@ -3,30 +3,89 @@
 from __future__ import annotations
 
 import os
-import threading
+import subprocess
+import sys
 import time
+from functools import partial
 from pathlib import Path
 
+import psutil
+import pytest
+
 from loadgen.machine import disk_below, machine_facts
-from loadgen.noise import ClockPair, NoiseMeter
+from loadgen.noise import CpuSeconds, Noise, NoiseMeter
+from loadgen.sleeper import ClockPair, Hiccups
 from loadgen.versions import versions
+from tests.servers import wait_until
 
 
-def test_a_busy_machine_is_seen_as_busy_and_shares_are_shares() -> None:
-    until = time.monotonic() + 1.0
-    spinning = threading.Thread(target=lambda: [None for _ in iter(lambda: time.monotonic() < until, False)])
-    spinning.start()
-    noise = NoiseMeter(time.time_ns(), time.time_ns() + 700_000_000).noise()
-    spinning.join()
-    assert 0.3 / len(os.sched_getaffinity(0)) < noise.host_busy_share <= 1.0
-    assert 0.0 <= noise.steal_share <= 1.0
-    assert 0 < noise.hiccup_p50_ns <= noise.hiccup_p99_9_ns <= noise.hiccup_max_ns
+def test_what_others_use_is_told_from_what_is_the_labs(tmp_path: Path) -> None:
+    spinning = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        foreign = heard(lambda: 0.0, tmp_path)
+        own = heard(partial(cpu_seconds, spinning.pid), tmp_path)
+    finally:
+        spinning.kill()
+        spinning.wait()
+    assert foreign.foreign_share is not None
+    assert own.foreign_share is not None
+    assert 0.3 / len(os.sched_getaffinity(0)) < foreign.foreign_share <= foreign.host_busy_share <= 1.0
+    assert own.foreign_share < foreign.foreign_share
+    assert 0.0 <= own.steal_share <= 1.0
 
 
-def test_a_window_cut_short_ends_the_listening() -> None:
-    meter = NoiseMeter(time.time_ns(), time.time_ns() + 3_600 * 10**9)
-    meter.stop()
-    assert meter.noise().hiccup_max_ns >= 0
+def heard(ours: CpuSeconds, folder: Path) -> Noise:
+    until_ns = time.time_ns() + 1_000_000_000
+    with NoiseMeter(time.time_ns(), until_ns, folder / "log", ours) as meter:
+        wait_until(lambda: time.time_ns() > until_ns, "the window is over")
+    return meter.noise
+
+
+def cpu_seconds(pid: int) -> float:
+    return sum(psutil.Process(pid).cpu_times()[:2])
+
+
+def test_where_the_labs_own_is_not_accounted_nothing_is_said_of_others(tmp_path: Path) -> None:
+    with NoiseMeter(time.time_ns(), time.time_ns() + 3_600 * 10**9, tmp_path / "log") as meter:
+        pass
+    assert meter.noise.foreign_share is None
+
+
+def test_a_window_cut_short_ends_the_listening(tmp_path: Path) -> None:
+    with NoiseMeter(time.time_ns(), time.time_ns() + 3_600 * 10**9, tmp_path / "log") as meter:
+        pass
+    assert meter.noise.hiccup_max_ns >= 0
+    assert not psutil.pid_exists(meter.pid)
+
+
+def test_a_sleeper_that_stood_still_says_for_how_much_of_the_time(tmp_path: Path) -> None:
+    """Held by a signal, for a machine cannot be: 60 ms after each fifty naps."""
+    with NoiseMeter(time.time_ns(), time.time_ns() + 3_600 * 10**9, tmp_path / "log") as meter:
+        sleeper = psutil.Process(meter.pid)
+        for _ in range(5):
+            hold(sleeper)
+    assert meter.noise.hiccup_max_ns >= 60_000_000
+    assert meter.noise.hiccup_p99_ns > 20_000_000
+
+
+def hold(sleeper: psutil.Process) -> None:
+    naps = sleeper.num_ctx_switches()[0]
+    wait_until(lambda: sleeper.num_ctx_switches()[0] > naps + 50, "it naps")
+    sleeper.suspend()
+    held_until_s = time.monotonic() + 0.06
+    wait_until(lambda: time.monotonic() > held_until_s, "it was held")
+    sleeper.resume()
+
+
+def test_a_pause_counts_by_the_time_that_it_took_and_not_as_one_late_waking() -> None:
+    hiccups = Hiccups()
+    for _ in range(950):
+        hiccups.add(100_000)
+    hiccups.add(100_000_000)
+    slept = hiccups.slept(0)
+    assert slept.hiccup_p50_ns < 200_000
+    assert slept.hiccup_p99_ns == pytest.approx(80_000_000, rel=0.05)  # 50 naps of 1,000 were swallowed
+    assert slept.hiccup_max_ns == pytest.approx(100_000_000, rel=0.01)
 
 
 def test_the_facts_of_this_machine_are_there(tmp_path: Path) -> None:

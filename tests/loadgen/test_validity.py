@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from loadgen.validity import Conditions, reasons
+from loadgen.noise import Noise
+from loadgen.receipts import ROW
+from loadgen.validity import Conditions, MeasuredPart, conditions, reasons
 
 HEALTHY = Conditions(
     generator_cpu_cores=0.2, generator_allotment_cores=0.4, lateness_p99_ns=200_000, latency_p99_ns=30_000_000,
@@ -41,12 +44,27 @@ def test_a_slow_system_is_not_taken_for_a_slow_generator() -> None:
         ({"clock_step_max_ns": 6_000_000}, "machine", "the wall clock jumped by 6 ms (at most 5 ms)"),
         ({"steal_share": 0.03}, "machine", "3.0% of the CPU time was stolen"),
         ({"hiccup_p99_9_ns": 21_000_000}, "machine", "woken 21 ms late at p99.9"),
+        ({"foreign_share": 0.06}, "machine", "others used 6% of the machine's CPU (at most 5%)"),
+        ({"lateness_p99_ns": 2_000_000, "hiccup_p99_ns": 1_900_000}, "machine", "sent 2.0 ms late at p99 (at most 1.5"),
+        ({"lateness_p99_ns": 9_000_000, "hiccup_p99_ns": 1_900_000}, "generator", "sent 9.0 ms late at p99"),
     ],
 )
 def test_each_rule_names_whom_it_blames_with_the_figure(change: dict[str, float], blames: str, said: str) -> None:
     (reason,) = reasons("gateways=1/1", replace(HEALTHY, **change))  # type: ignore[arg-type]
     assert (reason.window, reason.blames) == ("gateways=1/1", blames)
     assert said in reason.sentence
+
+
+@pytest.mark.parametrize(("longest_pause_ms", "unsent"), [(1, 2), (60, 1), (200, 0)])
+def test_what_was_due_within_a_pause_before_the_end_of_the_window_is_not_held_against_the_generator(
+    longest_pause_ms: int, unsent: int
+) -> None:
+    due = np.zeros(2, ROW)
+    due["intended_ns"] = [1_900_000_000, 1_950_000_000]
+    due["sent_ns"], due["answered_ns"] = 2_000_000_000, 2_001_000_000
+    due["late_ns"] = due["sent_ns"] - due["intended_ns"]
+    noise = Noise(0.0, 0.1, 0.0, 0, 0, 0, longest_pause_ms * 1_000_000, 0)
+    assert conditions(due, [], noise, MeasuredPart(0, 2_000_000_000), 1.0).due_unsent == unsent
 
 
 def test_figures_at_the_border_are_still_valid() -> None:
@@ -58,5 +76,6 @@ def test_figures_at_the_border_are_still_valid() -> None:
         due_unsent=10,
         steal_share=0.02,
         hiccup_p99_9_ns=20_000_000,
+        foreign_share=0.05,
     )
     assert reasons("w", at_border) == []

@@ -108,6 +108,20 @@ def test_a_hog_uses_the_machine_until_it_is_ended(cluster: Cluster) -> None:
     assert hogs() == []
 
 
+def test_what_a_hog_beside_the_cluster_uses_is_counted_as_the_labs(cluster: Cluster) -> None:
+    def beside_the_parts_s() -> float:
+        return (cluster.cpu_seconds() or 0.0) - sum(part.cpu_seconds for part in cluster.parts())
+
+    if cluster.quotas.startswith("not applied"):
+        assert cluster.cpu_seconds() is None
+        return
+    before_s = beside_the_parts_s()
+    with inflicted(cluster, CpuHog(processes=2)):
+        hogs = [child for child in psutil.Process().children() if BUSY in child.cmdline()]
+        until(lambda: all(sum(hog.cpu_times()[:2]) > 0.6 for hog in hogs), "both were busy")
+    assert beside_the_parts_s() - before_s > 1.0
+
+
 def test_a_part_at_its_limit_of_descriptors_takes_no_connection(cluster: Cluster) -> None:
     limits = psutil.Process(pid_of(cluster, "gateway-1")).rlimit(psutil.RLIMIT_NOFILE)
     with inflicted(cluster, FdLimit(part="gateway-1", descriptors=0)):

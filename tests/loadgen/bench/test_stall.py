@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -11,22 +12,21 @@ from loadgen.noise import NoiseMeter
 
 DURATION_S = 5.0
 ATTEMPTS_MAX = 4
-HICCUP_MAX_NS = 20_000_000
-"""Half of what a quantile may be off: a load that the machine disturbed more says nothing where it fails."""
+BUSY_MAX = 0.8
+"""Of the machine, which this load leaves idle for the most part: one that others fill says nothing where it fails."""
 
 
-def test_under_a_stall_the_open_loops_quantiles_are_the_true_ones_and_a_closed_loop_hides_them() -> None:
+def test_under_a_stall_the_open_loops_quantiles_are_the_true_ones_and_a_closed_loop_hides_them(tmp_path: Path) -> None:
     for _ in range(ATTEMPTS_MAX):
-        meter = NoiseMeter(time.time_ns(), time.time_ns() + 60 * 10**9)
-        seen = stall.see(DURATION_S, None)
-        meter.stop()
+        with NoiseMeter(time.time_ns(), time.time_ns() + 60 * 10**9, tmp_path / "log") as meter:
+            seen = stall.see(DURATION_S, None)
         rows = {row["percentile"]: row for row in stall.figures(seen, DURATION_S)["quantiles"]}
         is_true = (
             rows[95.0]["open_ms"] == pytest.approx(750, rel=0.05),
             rows[99.0]["open_ms"] == pytest.approx(950, rel=0.05),
             rows[95.0]["closed_ms"] < 375,
         )
-        if all(is_true) or meter.noise().hiccup_max_ns <= HICCUP_MAX_NS:
+        if all(is_true) or meter.noise.host_busy_share <= BUSY_MAX:
             break
     assert rows[95.0]["analytic_ms"] == pytest.approx(750)
     assert is_true == (True, True, True), rows
