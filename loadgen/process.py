@@ -7,11 +7,14 @@ import os
 import resource
 
 
-def take_precedence(pid: int = 0, priority: int = 1) -> None:
+def take_precedence(pid: int = 0, priority: int = 1) -> bool:
     """Real-time priority: an answer is read and a request sent when it is due, however busy the machine is. It escapes
-    the CPU quota; what it used is judged against its allotment all the same. `pid`: of another process."""
+    the CPU quota; what it used is judged against its allotment all the same. `pid`: of another process. False where
+    the machine does not grant it."""
     with contextlib.suppress(PermissionError, ProcessLookupError):
         os.sched_setscheduler(pid, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
+        return True
+    return False
 
 
 def want_descriptors() -> None:

@@ -11,8 +11,9 @@ from deploy.cluster import Cluster, ClusterError
 from loadgen.assignment import Second
 from loadgen.campaign import Campaign
 from loadgen.generator import Generator, GeneratorError
+from loadgen.listener import figures_of
 from loadgen.seal import RunNotWrittenError
-from loadgen.window import assign, figures_of
+from loadgen.window import assign
 
 
 @contextmanager

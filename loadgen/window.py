@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from deploy.cluster import Cluster, ClusterError
+from deploy.cluster import Cluster
 from deploy.levers import Lever
 from loadgen.arrivals import Constant, Poisson
-from loadgen.assignment import Assignment, Ended, Second, Started, Trading
+from loadgen.assignment import Assignment, Second, Started, Trading
 from loadgen.campaign import Campaign, PlannedWindow
 from loadgen.ctrl_c import FIRST, CtrlC
 from loadgen.generator import Generator, GeneratorError
 from loadgen.latency import Receipts, histograms, read_receipts
-from loadgen.live import Beat, Show
+from loadgen.listener import Listener
+from loadgen.live import Show
 from loadgen.market_watch import MarketWatch, Seen
-from loadgen.noise import Noise, NoiseMeter
+from loadgen.noise import Noise
 from loadgen.prove import Interventions
 from loadgen.receipts import OK, outcome_name
 from loadgen.record import Invalidity, Window
@@ -35,10 +33,6 @@ from loadgen.warm_up import steady_from_ns
 
 Progress = Callable[[str], None]
 """Takes one line for people at a time."""
-Meter = Callable[[int, int], NoiseMeter]
-"""From when until when, by the wall clock."""
-Starts = Sequence[Callable[[int], None]]
-"""Each is told when the measured part begins (ns), once that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +86,17 @@ def load(
     anything was measured; once the load has ended it spares the first. `levers` are turned meanwhile. Raises
     GeneratorError."""
     receipts = scratch / "receipts"
-    log = scratch / "generator.log"
     assignment = assign(cluster, campaign, planned, id_prefix, receipts)
-    place = cluster.group("generator").place
-    heard = _Heard()
     with (
         Timeline(cluster, campaign.faults) as timeline,
         Interventions(cluster, planned.name, campaign, levers) as interventions,
         MarketWatch(cluster, planned, scratch) as market,
-        ExitStack() as listening,
-        Generator(assignment, place, log) as generator,
+        Listener(cluster, planned.name, show, rest_s, scratch / "sleeper.log") as heard,
+        Generator(assignment, cluster.group("generator").place, scratch / "generator.log") as generator,
     ):
-        starts = (timeline.start, interventions.start)
-        listen = partial(_listen_to_machine, listening, cluster, scratch / "sleeper.log")
-        _listen(generator, heard, _Telling(cluster, planned.name, show, rest_s), starts, listen)
+        heard.listen(generator, (timeline.start, interventions.start))
         ctrl_c.spare(FIRST)
-    if heard.started is None or heard.noise is None:
+    if heard.started is None:
         if heard.cut_ns:
             return None
         raise GeneratorError("the generator ended without having started")
@@ -122,7 +111,7 @@ def load(
         id_prefix=id_prefix,
         receipts=found,
         seconds=tuple(heard.seconds),
-        noise=heard.noise.noise,
+        noise=heard.noise,
         generator_allotment_cores=planned.topology.generator.cpu_cores or float(max(planned.load.workers, 1)),
         events=(*joined(heard.started), *unlike_the_rest(heard.started, window), *timeline.events),
         interventions=tuple(interventions.rows),
@@ -131,7 +120,13 @@ def load(
 
 
 def _as_loaded(
-    campaign: Campaign, planned: PlannedWindow, found: Receipts, started: Started, heard: _Heard, *, is_disturbed: bool
+    campaign: Campaign,
+    planned: PlannedWindow,
+    found: Receipts,
+    started: Started,
+    heard: Listener,
+    *,
+    is_disturbed: bool,
 ) -> Window:
     until_ns = min(started.measured_until_ns, heard.cut_ns or started.measured_until_ns)
     return Window(
@@ -224,86 +219,3 @@ def assign(cluster: Cluster, campaign: Campaign, planned: PlannedWindow, id_pref
         replace=flow.replace,
         receipts=str(receipts),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Telling:
-    """Puts each second of load into its place in the campaign, and before Prometheus."""
-
-    cluster: Cluster
-    window: str
-    show: Show
-    rest_s: float
-
-    def tell(self, second: Second, started: Started, number: int) -> None:
-        left_s = max(started.measured_until_ns - second.t_ns - 10**9, 0) / 1e9
-        stage = "warming up" if second.t_ns < started.measured_from_ns else "measuring"
-        self.show(Beat(self.window, stage, second, number, left_s, left_s + self.rest_s))
-
-
-@dataclass(slots=True)
-class _Heard:
-    started: Started | None = None
-    noise: NoiseMeter | None = None
-    seconds: list[Second] = field(default_factory=list)
-    cut_ns: int | None = None
-    ended_ns: int = 0
-
-
-def _listen(generator: Generator, heard: _Heard, telling: _Telling, starts: Starts, meter: Meter) -> None:
-    """Until the generator has ended. The first Ctrl-C asks it to stop and goes on listening; a second one is raised."""
-    try:
-        _hear(generator, heard, telling, starts, meter)
-    except KeyboardInterrupt:
-        heard.cut_ns = time.time_ns()
-        if heard.noise:
-            heard.noise.stop()
-        generator.stop()
-        _hear(generator, heard, telling, starts, meter)
-
-
-def _hear(generator: Generator, heard: _Heard, telling: _Telling, starts: Starts, meter: Meter) -> None:
-    for report in generator:
-        match report:
-            case Started():
-                heard.started = report
-                heard.noise = meter(report.measured_from_ns, report.measured_until_ns)
-                for start in starts:
-                    start(report.measured_from_ns)
-            case Second():
-                heard.seconds.append(report)
-                telling.cluster.show_load(figures_of(report))
-                if heard.started and report.t_ns < heard.started.measured_until_ns:
-                    telling.tell(report, heard.started, len(heard.seconds))
-            case Ended():
-                heard.ended_ns = report.ended_ns
-                telling.cluster.show_load({})
-
-
-def _listen_to_machine(listening: ExitStack, cluster: Cluster, log: Path, from_ns: int, until_ns: int) -> NoiseMeter:
-    """Until `listening` is closed."""
-    meter = listening.enter_context(NoiseMeter(from_ns, until_ns, log, partial(_used_s, cluster)))
-    cluster.host(meter.pid)
-    return meter
-
-
-def _used_s(cluster: Cluster) -> float | None:
-    """CPU seconds of all that is the lab's: the cluster, whom it hosts, and this process."""
-    with suppress(ClusterError):  # it has ended, which others say
-        used_s = cluster.cpu_seconds()
-        return None if used_s is None else used_s + time.process_time()
-    return None
-
-
-def figures_of(second: Second) -> dict[str, dict[str, float]]:
-    """The generator's signals in one second."""
-    return {
-        "generator_offered_total": {"": second.offered},
-        "generator_sent_total": {"": second.sent},
-        "generator_ended_total": dict(second.outcomes),
-        "generator_in_flight": {"": second.in_flight},
-        "generator_lag_seconds": {"": second.lag_ns / 1e9},
-        "generator_schedule_error_p99_seconds": {"": second.schedule_error_p99_ns / 1e9},
-        "generator_wake_lag_p99_seconds": {"": second.wake_lag_p99_ns / 1e9},
-        "generator_latency_seconds": {"0.5": second.p50_ns / 1e9, "0.99": second.p99_ns / 1e9},
-    }

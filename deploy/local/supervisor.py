@@ -133,8 +133,7 @@ class Supervisor:
             case "host":
                 return self._join(request["pid"], GUESTS)
             case "cpu_seconds":
-                used = self._groups.usage(WHOLE)
-                return None if used is None else used.used_ns / 1e9
+                return self._cpu_seconds()
             case "down":
                 self.stopped.set()
                 return None
@@ -235,6 +234,10 @@ class Supervisor:
     def _place(self, pid: int) -> None:
         self._join(pid, GENERATOR)
         self._generator = pid, start_ticks(pid)
+
+    def _cpu_seconds(self) -> float | None:
+        used = self._groups.usage(WHOLE)
+        return None if used is None else used.used_ns / 1e9
 
     def _generator_pid(self) -> int | None:
         """As long as it runs: the machine may have given its pid to another process since."""
