@@ -80,7 +80,12 @@ def _generator(run: Run, configuration: Configuration) -> Finding:
 
 
 def foreign_cores(run: Run, configuration: Configuration) -> float | None:
-    """Busy cores that no part of the lab accounts for; None where the parts' CPU was not recorded."""
+    """Busy cores that no part of the lab accounts for; None where the parts' CPU was not recorded. As the window was
+    judged by, where the run knows it; else from the accounts of the parts, second by second."""
+    names = [window.name for window in configuration.windows]
+    noise = run.noise[run.noise["window"].isin(names)]
+    if not run.is_narrowed and len(noise) and "foreign_share" in noise and noise["foreign_share"].notna().all():
+        return float(noise["foreign_share"].mean()) * run.machine.cores
     found = loads(run, configuration)
     if not found:
         return None

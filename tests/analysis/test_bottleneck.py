@@ -110,9 +110,16 @@ def test_a_part_that_died_while_it_was_measured_is_in_the_doubt(tmp_path: Path) 
     assert any(doubt.startswith("gateway-1 died while gateways=1 was measured") for doubt in found.doubt)
 
 
-def test_work_outside_the_lab_that_fills_the_host_is_said(tmp_path: Path) -> None:
-    run = sealed(tmp_path, {1: 100}, [*cpu({"gateway": 0.1})], topologies=topologies(QUOTAS), host_busy_share=0.98)
-    assert verdict(run).next == "Stop what else runs on this machine and repeat."
+@pytest.mark.parametrize(("foreign_share", "is_said"), [(None, True), (0.4, True), (0.02, False)])
+def test_work_outside_the_lab_that_fills_the_host_is_said(
+    tmp_path: Path, foreign_share: float | None, is_said: bool
+) -> None:
+    """By the accounts of the parts where the run does not know the share that others used."""
+    run = sealed(
+        tmp_path, {1: 100}, [*cpu({"gateway": 0.1})], topologies=topologies(QUOTAS), host_busy_share=0.98,
+        foreign_share=foreign_share,
+    )  # fmt: skip
+    assert (verdict(run).next == "Stop what else runs on this machine and repeat.") is is_said
 
 
 def test_a_generator_above_85_percent_of_its_allotment_is_the_limit(tmp_path: Path) -> None:

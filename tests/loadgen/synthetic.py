@@ -58,6 +58,7 @@ def write_run(
     generator_quota_cores: float = 0.5,
     steal_share: float = 0.0,
     host_busy_share: float = 0.5,
+    foreign_share: float | None = None,
     reasons: Sequence[Invalidity] = (),
     reconciliation: Mapping[str, Any] | None = None,
     events: Sequence[Mapping[str, Any]] = (),
@@ -97,7 +98,7 @@ def write_run(
             writer.append("latency", _latency(window, acks))
             writer.append("series", _series(window, series))
             writer.append("generator", _generator(window, rate, generator_cpu_share, generator_quota_cores))
-            writer.append("noise", [_noise(window, steal_share, host_busy_share)])
+            writer.append("noise", [_noise(window, steal_share, host_busy_share, foreign_share)])
         about = {
             "id": run_id, "commit": "0" * 40, "seed": seed, "started_ns": windows[0].started_ns,
             "ended_ns": windows[-1].ended_ns, "valid": not reasons, "reasons": [asdict(reason) for reason in reasons],
@@ -191,9 +192,9 @@ def _generator(window: Window, rate: float, share: float, quota_cores: float) ->
     ]  # fmt: skip
 
 
-def _noise(window: Window, steal_share: float, host_busy_share: float) -> dict[str, Any]:
+def _noise(window: Window, steal_share: float, host_busy_share: float, foreign_share: float | None) -> dict[str, Any]:
     return {
-        "window": window.name, "steal_share": steal_share, "host_busy_share": host_busy_share, "foreign_share": 0.01,
-        "hiccup_p50_ns": 60_000, "hiccup_p99_ns": 300_000, "hiccup_p99_9_ns": 900_000, "hiccup_max_ns": 1_500_000,
-        "clock_step_max_ns": 0,
+        "window": window.name, "steal_share": steal_share, "host_busy_share": host_busy_share,
+        "foreign_share": foreign_share, "hiccup_p50_ns": 60_000, "hiccup_p99_ns": 300_000, "hiccup_p99_9_ns": 900_000,
+        "hiccup_max_ns": 1_500_000, "clock_step_max_ns": 0,
     }  # fmt: skip
