@@ -20,6 +20,7 @@ import msgspec
 
 from deploy.local.host_cpu import HostCpu, host_cpu
 from loadgen.child import Child
+from loadgen.generator import GeneratorError
 from loadgen.sleeper import Slept, Span
 
 CpuSeconds = Callable[[], float | None]
@@ -67,7 +68,10 @@ class Moment:
 
 
 class NoiseMeter:
-    """Listens from `from_ns` until `until_ns` (wall clock) or until it is stopped; gives `noise` once it was left."""
+    """Listens from `from_ns` until `until_ns` (wall clock) or until it is stopped; gives `noise` once it was left.
+
+    Leaving it raises GeneratorError where its sleeper failed.
+    """
 
     def __init__(self, from_ns: int, until_ns: int, log: Path, ours: CpuSeconds = lambda: None) -> None:
         self._from_ns, self._until_ns, self._ours = from_ns, until_ns, ours
@@ -108,7 +112,13 @@ class NoiseMeter:
         self._sleeper.stop()
 
     def _heard(self) -> Noise:
-        slept = msgspec.json.decode(self._sleeper.line(END_DEADLINE_S), type=Slept)
+        try:
+            slept = msgspec.json.decode(self._sleeper.line(END_DEADLINE_S), type=Slept)
+        except (TimeoutError, msgspec.DecodeError) as error:
+            end = self._sleeper.end_of_log(3) or "nothing"
+            raise GeneratorError(
+                f"the sleeper did not say how the machine paused; the end of its log: {end}"
+            ) from error
         stolen, busy, foreign = self._shares
         return Noise(stolen, busy, foreign, **msgspec.structs.asdict(slept))
 

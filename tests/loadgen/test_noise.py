@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from loadgen.generator import GeneratorError
 from loadgen.machine import disk_below, machine_facts
 from loadgen.noise import NoiseMeter
 from loadgen.sleeper import ClockPair, Hiccups
@@ -53,6 +54,14 @@ def test_a_window_cut_short_ends_the_listening(tmp_path: Path) -> None:
         pass
     assert meter.noise.hiccup_max_ns >= 0
     assert not psutil.pid_exists(meter.pid)
+
+
+def test_a_sleeper_that_was_killed_is_said_with_the_end_of_its_log(tmp_path: Path) -> None:
+    with (
+        pytest.raises(GeneratorError, match="said nothing of the machine; the end of its log: nothing"),
+        NoiseMeter(time.time_ns(), time.time_ns() + 3_600 * 10**9, tmp_path / "log") as meter,
+    ):
+        psutil.Process(meter.pid).kill()
 
 
 def test_a_sleeper_that_stood_still_says_for_how_much_of_the_time(tmp_path: Path) -> None:
