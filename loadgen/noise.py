@@ -116,9 +116,7 @@ class NoiseMeter:
             slept = msgspec.json.decode(self._sleeper.line(END_DEADLINE_S), type=Slept)
         except (TimeoutError, msgspec.DecodeError) as error:
             end = self._sleeper.end_of_log(3) or "nothing"
-            raise GeneratorError(
-                f"the sleeper did not say how the machine paused; the end of its log: {end}"
-            ) from error
+            raise GeneratorError(f"the sleeper said nothing of the machine; the end of its log: {end}") from error
         stolen, busy, foreign = self._shares
         return Noise(stolen, busy, foreign, **msgspec.structs.asdict(slept))
 
