@@ -60,7 +60,7 @@ def content(run: Run, verdict: Verdict) -> dict[str, Any]:
         "reconciliation": run.reconciliation,
         "seed_document": _beside_the_seed(rows),
         "timeline": _timeline(run),
-        "noise": run.noise.to_dict("records"),
+        "noise": run.noise.astype(object).where(run.noise.notna(), None).to_dict("records"),
         "machine": {**asdict(run.machine), "disk_verdict": _disk(run)},
         "versions": run.versions,
         "events": list(run.events),
