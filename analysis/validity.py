@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from analysis.finding import Bearing, Figure, Finding, Mechanism, percent
 from analysis.measured import Configuration, configurations, is_moving, latency, orders_by_second
@@ -60,8 +61,11 @@ def host_share(run: Run, configuration: Configuration) -> float:
         }  # fmt: skip
         if whole := sum(parts.values()):
             return 1 - parts["idle"] / whole
-    names = [window.name for window in configuration.windows]
-    return float(np.mean(run.noise[run.noise["window"].isin(names)]["host_busy_share"]))
+    return float(np.mean(_noise(run, configuration)["host_busy_share"]))
+
+
+def _noise(run: Run, configuration: Configuration) -> pd.DataFrame:
+    return run.noise[run.noise["window"].isin([window.name for window in configuration.windows])]
 
 
 def _generator(run: Run, configuration: Configuration) -> Finding:
@@ -82,8 +86,7 @@ def _generator(run: Run, configuration: Configuration) -> Finding:
 def foreign_cores(run: Run, configuration: Configuration) -> float | None:
     """Busy cores that no part of the lab accounts for; None where the parts' CPU was not recorded. As the window was
     judged by, where the run knows it; else from the accounts of the parts, second by second."""
-    names = [window.name for window in configuration.windows]
-    noise = run.noise[run.noise["window"].isin(names)]
+    noise = _noise(run, configuration)
     if not run.is_narrowed and len(noise) and "foreign_share" in noise and noise["foreign_share"].notna().all():
         return float(noise["foreign_share"].mean()) * run.machine.cores
     found = loads(run, configuration)

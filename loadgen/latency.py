@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from loadgen.histogram import HISTOGRAM_MAX_NS, new_histogram
 from loadgen.layout import TABLES
 from loadgen.receipts import ROW, Kind, outcome_name
-from loadgen.record import HISTOGRAM_MAX_NS, new_histogram
 from loadgen.wire import Endpoint, client_order_id
 from target_system.orders import cancel_identity
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,7 +35,6 @@ class Listener:
         self._cluster, self._window, self._show, self._rest_s = cluster, window, show, rest_s
         self._sleeper_log = sleeper_log
         self._meter: NoiseMeter | None = None
-        self._end = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +42,8 @@ class Listener:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end.__exit__(kind, error, trace)
+        if self._meter is not None:
+            self._meter.__exit__(kind, error, trace)
 
     @property
     def noise(self) -> Noise:
@@ -78,9 +77,8 @@ class Listener:
                     self._cluster.show_load({})
 
     def _begin(self, started: Started) -> None:
-        meter = NoiseMeter(started.measured_from_ns, started.measured_until_ns, self._sleeper_log, self._used_s)
-        self._meter = self._end.enter_context(meter)
-        self._cluster.host(meter.pid)
+        self._meter = NoiseMeter(started.measured_from_ns, started.measured_until_ns, self._sleeper_log, self._used_s)
+        self._cluster.host(self._meter.pid)
         self.started = started
 
     def _used_s(self) -> float | None:

@@ -7,7 +7,6 @@ Why: docs/decisions/0014.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from typing import Self
 
 import msgspec
 
-from deploy.local.host_cpu import HostCpu, host_cpu
+from deploy.local.host_cpu import TICKS_PER_S, HostCpu, host_cpu
 from loadgen.child import Child
 from loadgen.generator import GeneratorError
 from loadgen.sleeper import Slept, Span
@@ -26,7 +25,6 @@ from loadgen.sleeper import Slept, Span
 CpuSeconds = Callable[[], float | None]
 """What all that is the lab's has used so far; None where the machine does not account it."""
 
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 END_DEADLINE_S = 10.0
 
 

@@ -18,13 +18,12 @@ import time
 from typing import Self
 
 import msgspec
-from hdrh.histogram import HdrHistogram
 
+from loadgen.histogram import HISTOGRAM_MAX_NS, new_histogram
 from loadgen.process import take_precedence
 
 NAP_NS = 2_000_000
 PRIORITY = 2
-LATE_MAX_NS = 3_600_000_000_000
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -63,8 +62,8 @@ class ClockPair(msgspec.Struct, frozen=True):
 
 class Hiccups:
     def __init__(self, *, by_time: bool) -> None:
-        self._late_ns = HdrHistogram(1_000, LATE_MAX_NS, 3)
-        self._between_ns = NAP_NS if by_time else LATE_MAX_NS
+        self._late_ns = new_histogram()
+        self._between_ns = NAP_NS if by_time else HISTOGRAM_MAX_NS
 
     def add(self, overslept_ns: int) -> None:
         self._late_ns.record_corrected_value(max(overslept_ns, 0), self._between_ns)

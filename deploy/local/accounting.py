@@ -17,13 +17,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from deploy.local.cpu_groups import CpuGroups, CpuUsage
-from deploy.local.host_cpu import host_cpu
+from deploy.local.host_cpu import TICKS_PER_S, host_cpu
 from deploy.local.run_queue import RunQueueDelays
 from target_system import signals
 from target_system.signals import MetricType
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 NS_PER_S = 1e9
 
 

@@ -12,11 +12,12 @@ from operator import sub
 from pathlib import Path
 
 STAT = Path("/proc/stat")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
 class HostCpu:
-    """Kernel ticks (SC_CLK_TCK a second), summed over the cores."""
+    """Kernel ticks, summed over the cores."""
 
     busy_ticks: int
     idle_ticks: int

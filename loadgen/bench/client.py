@@ -6,7 +6,6 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -85,7 +84,7 @@ def measured(assignment: Assignment, on_start: Callable[[int], None] = lambda _:
         told = msgspec.structs.replace(assignment, receipts=str(file))
         pids: list[int] = []
         seconds = []
-        with ExitStack() as listening, Generator(told, pids.append, Path(scratch) / "log") as generator:
+        with contextlib.ExitStack() as listening, Generator(told, pids.append, Path(scratch) / "log") as generator:
             for report in generator:
                 if isinstance(report, Started):
                     on_start(pids[0])

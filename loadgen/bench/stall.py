@@ -25,7 +25,7 @@ from loadgen.bench import BenchError
 from loadgen.bench.client import BASE, measured, stand_in
 from loadgen.bench.stand_in import STALL_S
 from loadgen.child import ROOT
-from loadgen.record import new_histogram
+from loadgen.histogram import new_histogram
 
 RATE_PER_S = 200
 CLOSED_USERS, CLOSED_THINK_S = 20, 0.1

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from loadgen.record import DIFFERENCES, Invalidity, Machine, Window, new_histogram
+from loadgen.histogram import new_histogram
+from loadgen.record import DIFFERENCES, Invalidity, Machine, Window
 from loadgen.seal import RunWriter
 
 START_NS = 1_795_248_900_000_000_000

@@ -71,6 +71,8 @@ def test_a_sleeper_that_stood_still_says_for_how_much_of_the_time(tmp_path: Path
             hold(sleeper)
         by_time = os.sched_getscheduler(meter.pid) & os.SCHED_FIFO
     assert meter.noise.hiccup_max_ns >= 60_000_000
+    assert 0 < meter.noise.hiccup_p50_ns <= meter.noise.hiccup_p99_ns <= meter.noise.hiccup_p99_9_ns
+    assert meter.noise.hiccup_p99_9_ns <= meter.noise.hiccup_max_ns
     if by_time:
         assert meter.noise.hiccup_p99_ns > 20_000_000
 
